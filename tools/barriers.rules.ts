@@ -86,8 +86,14 @@ const entries: Rule[] = [
   {
     name: 'implementations-within-their-port',
     comment: 'Files of one port may share code with its implementations; other infrastructure imports the port.',
-    from: { path: `${INFRA}([^/]+)/`, pathNot: [TEST, WORKER] },
+    from: { path: `${INFRA}([^/]+)/`, pathNot: [TEST, WORKER, IMPLEMENTATION] },
     to: { path: IMPLEMENTATION, pathNot: `${INFRA}$1/` },
+  },
+  {
+    name: 'implementations-of-one-engine',
+    comment: 'log.sqlite.ts may build on sql.sqlite.ts: same engine. Of anything else it imports the port.',
+    from: { path: `${INFRA}([^/]+)/[^/.]+\\.([^/.]+)\\.ts$`, pathNot: [TEST, WORKER] },
+    to: { path: IMPLEMENTATION, pathNot: [`${INFRA}$1/`, `/[^/.]+\\.$2\\.ts$`] },
   },
   {
     name: 'ports-without-implementation',

@@ -41,9 +41,10 @@ const forbidden: Record<string, { edge: Edge; also?: string[] }[]> = {
     { edge: [`${doors}/social/rest.ts`, `${ports}/sql/sql.sqlite.ts`] },
     { edge: ['server/src/main.ts', `${ports}/sql/sql.sqlite.ts`] },
   ],
-  'implementations-within-their-port': [
+  'implementations-within-their-port': [{ edge: [`${ports}/log/log.ts`, `${ports}/sql/sql.sqlite.ts`] }],
+  'implementations-of-one-engine': [
     { edge: [`${ports}/bus/bus.memory.ts`, `${ports}/sql/sql.sqlite.ts`] },
-    { edge: [`${ports}/log/log.ts`, `${ports}/sql/sql.sqlite.ts`] },
+    { edge: [`${ports}/log/log.postgres.ts`, `${ports}/sql/sql.sqlite.ts`] },
   ],
   'ports-without-implementation': [{ edge: [`${ports}/sql/sql.ts`, `${ports}/sql/sql.sqlite.ts`] }],
   'module-in-the-order': [{ edge: ['server/src/app.ts', `${modules}/unlisted/index.ts`] }],
@@ -80,6 +81,7 @@ const allowed: Edge[] = [
   [`${modules}/messaging/store.ts`, 'server/src/kernel/ids.ts'],
   [`${ports}/sql/sql.sqlite.ts`, `${ports}/sql/sql.ts`],
   [`${ports}/sql/sql.sqlite.ts`, `${ports}/sql/sql.sqlite.dialect.ts`],
+  [`${ports}/log/log.sqlite.ts`, `${ports}/sql/sql.sqlite.ts`],
   [`${ports}/sql/scan.ts`, `${ports}/sql/sqlite.dialect.ts`],
   [`${ports}/log/log.worker.ts`, `${ports}/sql/sql.postgres.ts`],
   [`${ports}/sql/reader.worker.ts`, `${ports}/sql/sql.sqlite.ts`],
