@@ -1,0 +1,20 @@
+import type { Row } from '../log/log.ts';
+import type { Bus } from './bus.ts';
+
+/** One node: calls the same delivery function that a bus between nodes calls. */
+export class MemoryBus implements Bus {
+  readonly #listeners = new Set<(rows: readonly Row[]) => void>();
+
+  announce(rows: readonly Row[]): void {
+    for (const listener of this.#listeners) listener(rows);
+  }
+
+  onAnnounced(listener: (rows: readonly Row[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    this.#listeners.clear();
+  }
+}

@@ -1,0 +1,212 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { commonErrors, Refusal } from '../../kernel/errors.ts';
+
+/** A set-based act: checks and writes many drafts, a verdict for each in their order. Must not await. */
+export type ApplyDrafts<Draft, Verdict> = (drafts: readonly Draft[]) => Verdict[];
+
+type Caller = { resolve: (value: never) => void; reject: (error: unknown) => void };
+type DraftEntry = Caller & { kind: 'draft'; apply: ApplyDrafts<unknown, unknown>; draft: unknown };
+type ActEntry = Caller & { kind: 'act'; act: () => Promise<unknown>; ended: () => void };
+type Entry = DraftEntry | ActEntry;
+
+/** What the owner does at the edges of a batch's transaction. */
+export type BatchHooks = {
+  /** Where the batch stands before an entry with a savepoint, and the way back there when it fails. */
+  mark(): number;
+  backTo(mark: number): void;
+  /** Last statements before COMMIT. */
+  finishing(): void;
+  /** COMMIT has returned. */
+  committed(): void;
+  rolledBack(): void;
+};
+
+/** Bounds the time for which one batch holds the event loop. */
+const batchLimit = 1_000;
+
+/**
+ * Group commit on SQLite's one writer: whatever arrives in one turn of the event loop shares one transaction and one
+ * fsync. Drafts run through their set-based function; acts run one after another with a savepoint each. Callers hear
+ * nothing before COMMIT has returned.
+ */
+export class CommitQueue {
+  readonly #hooks: BatchHooks;
+  readonly #statements: Record<'begin' | 'commit' | 'rollback' | 'savepoint' | 'release' | 'back', StatementSync>;
+  #queue: Entry[] = [];
+  #scheduled = false;
+  #running: Promise<void> | undefined;
+
+  constructor(database: DatabaseSync, hooks: BatchHooks) {
+    this.#hooks = hooks;
+    this.#statements = {
+      begin: database.prepare('BEGIN IMMEDIATE'),
+      commit: database.prepare('COMMIT'),
+      rollback: database.prepare('ROLLBACK'),
+      savepoint: database.prepare('SAVEPOINT act'),
+      release: database.prepare('RELEASE act'),
+      back: database.prepare('ROLLBACK TO act'),
+    };
+  }
+
+  submit<Draft, Verdict>(apply: ApplyDrafts<Draft, Verdict>, draft: Draft): Promise<Verdict> {
+    return new Promise((resolve, reject) => {
+      this.#enqueue({ kind: 'draft', apply: apply as ApplyDrafts<unknown, unknown>, draft, resolve, reject });
+    });
+  }
+
+  /** `ended` is called when the act is over, however it ended: from then on its transaction must refuse. */
+  run<Result>(act: () => Promise<Result>, ended: () => void): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.#enqueue({ kind: 'act', act, ended, resolve, reject });
+    });
+  }
+
+  /** Waits until nothing is queued or under way. */
+  async idle(): Promise<void> {
+    while (this.#scheduled || this.#running !== undefined) {
+      await (this.#running ?? new Promise((resolve) => setImmediate(resolve)));
+    }
+  }
+
+  #enqueue(entry: Entry): void {
+    this.#queue.push(entry);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#running !== undefined) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    const entries = this.#queue.length <= batchLimit ? this.#queue : this.#queue.slice(0, batchLimit);
+    this.#queue = this.#queue.length <= batchLimit ? [] : this.#queue.slice(batchLimit);
+    // Drafts alone need no turn of the microtask queue: the whole batch is one synchronous piece.
+    if (entries.every((entry) => entry.kind === 'draft')) {
+      this.#commitDrafts(entries);
+      if (this.#queue.length > 0) this.#schedule();
+      return;
+    }
+    this.#running = this.#commitMixed(entries).finally(() => {
+      this.#running = undefined;
+      if (this.#queue.length > 0) this.#schedule();
+    });
+  }
+
+  #commitDrafts(entries: readonly DraftEntry[]): void {
+    const verdicts: unknown[] = [];
+    try {
+      this.#begin();
+      this.#applyDrafts(entries, verdicts);
+      this.#hooks.finishing();
+    } catch (error) {
+      this.#rollback();
+      this.#isolate(entries, error);
+      return;
+    }
+    if (!this.#commit(entries)) return;
+    entries.forEach((entry, index) => {
+      entry.resolve(verdicts[index] as never);
+    });
+  }
+
+  /** A draft that broke the batch must not take its neighbours along: each runs again alone, and only it fails. */
+  #isolate(entries: readonly DraftEntry[], error: unknown): void {
+    if (entries.length === 1) entries[0]?.reject(error);
+    else for (const entry of entries) this.#commitDrafts([entry]);
+  }
+
+  #applyDrafts(entries: readonly DraftEntry[], verdicts: unknown[]): void {
+    for (let start = 0; start < entries.length; ) {
+      const apply = entries[start]?.apply;
+      if (apply === undefined) return;
+      let end = start + 1;
+      while (end < entries.length && entries[end]?.apply === apply) end += 1;
+      verdicts.push(...apply(entries.slice(start, end).map((entry) => entry.draft)));
+      start = end;
+    }
+  }
+
+  async #commitMixed(entries: readonly Entry[]): Promise<void> {
+    const settle: (() => void)[] = [];
+    try {
+      this.#begin();
+      for (const entry of entries) settle.push(await this.#runOne(entry));
+      this.#hooks.finishing();
+    } catch (error) {
+      this.#rollback();
+      for (const entry of entries) entry.reject(asUnavailable(error));
+      return;
+    }
+    if (!this.#commit(entries)) return;
+    for (const answer of settle) answer();
+  }
+
+  /** Runs one entry inside the batch; what it tells its caller after the commit is returned. */
+  async #runOne(entry: Entry): Promise<() => void> {
+    const mark = this.#hooks.mark();
+    this.#statements.savepoint.run();
+    try {
+      const result = entry.kind === 'draft' ? entry.apply([entry.draft])[0] : await withoutTurning(entry.act);
+      if (entry.kind === 'act') entry.ended();
+      this.#statements.release.run();
+      return () => entry.resolve(result as never);
+    } catch (error) {
+      if (entry.kind === 'act') entry.ended();
+      this.#statements.back.run();
+      this.#statements.release.run();
+      this.#hooks.backTo(mark);
+      return () => entry.reject(error);
+    }
+  }
+
+  #begin(): void {
+    this.#statements.begin.run();
+  }
+
+  #commit(entries: readonly Entry[]): boolean {
+    try {
+      this.#statements.commit.run();
+    } catch (error) {
+      this.#rollback();
+      for (const entry of entries) entry.reject(asUnavailable(error));
+      return false;
+    }
+    this.#hooks.committed();
+    return true;
+  }
+
+  #rollback(): void {
+    try {
+      this.#statements.rollback.run();
+    } catch {
+      // SQLite has already rolled back by itself (a full disk), or the transaction never began.
+    }
+    this.#hooks.rolledBack();
+  }
+}
+
+const asUnavailable = (error: unknown): Refusal =>
+  new Refusal(commonErrors.UNAVAILABLE, { message: 'The change could not be stored, please retry', cause: error });
+
+/**
+ * Runs an act that may await the database only. Its statements run at once, so it ends before the event loop turns; if
+ * the loop turns first, the act awaits something else, and the next caller's statements would get into its savepoint.
+ */
+async function withoutTurning<Result>(act: () => Promise<Result>): Promise<Result> {
+  let turned: NodeJS.Immediate | undefined;
+  const overstayed = new Promise<never>((_, reject) => {
+    turned = setImmediate(() =>
+      reject(new Error('A function in a transaction awaited something other than the database; it was rolled back')),
+    );
+  });
+  try {
+    return await Promise.race([act(), overstayed]);
+  } finally {
+    clearImmediate(turned);
+  }
+}

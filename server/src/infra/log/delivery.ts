@@ -1,0 +1,217 @@
+import type { Feed } from './feed.ts';
+import type { Log, Row } from './log.ts';
+import { formatOffset } from './offset.ts';
+import type { Recent } from './recent.ts';
+import type { Gate, Reader, WireEvent } from './wire-event.ts';
+
+export type DeliveryOptions = {
+  log: Log;
+  recent: Recent;
+  gate: Gate;
+  /** Rows a door or a reaction could not take; the loop goes on. */
+  onFailure: (row: Row, error: unknown) => void;
+  /** Bytes that may wait for one client before it leaves the live set and catches up at its own pace. */
+  sendBuffer: number;
+};
+
+/** How often the loop looks by itself, in milliseconds: an announcement may be lost. */
+const lookEvery = 1_000;
+const walkPage = 500;
+
+/** A row's forms at each door that has been asked for them. */
+export type FormsByDoor = Map<Feed['present'], ((reader: Reader) => WireEvent | null) | null>;
+
+/**
+ * The delivery loop of this node: walks the log in `seq` order from the last row it has delivered to the head and hands
+ * each row to the feeds of its topics. Announcements only wake it; the rows of its own commits come along in memory.
+ */
+export class Delivery {
+  readonly #log: Log;
+  readonly #recent: Recent;
+  readonly #gate: Gate;
+  readonly #onFailure: DeliveryOptions['onFailure'];
+  readonly #sendBuffer: number;
+  readonly #live = new Map<number, Set<Feed>>();
+  readonly #byAccount = new Map<number, Set<Feed>>();
+  readonly #reactions = new Map<string, ((row: Row) => void)[]>();
+  /** Commits that came before an earlier one, by their first number. */
+  readonly #early = new Map<number, readonly Row[]>();
+  readonly #touched = new Set<Feed>();
+  readonly #timer: NodeJS.Timeout;
+  #walking: Promise<void> | undefined;
+  #delivered: number;
+  /** Called with a feed that must catch up because its client reads too slowly. */
+  onBehind: (feed: Feed) => void = () => {};
+
+  constructor({ log, recent, gate, onFailure, sendBuffer }: DeliveryOptions) {
+    this.#log = log;
+    this.#recent = recent;
+    this.#gate = gate;
+    this.#onFailure = onFailure;
+    this.#sendBuffer = sendBuffer;
+    this.#delivered = recent.head;
+    this.#timer = setInterval(() => void this.look(), lookEvery);
+    this.#timer.unref();
+  }
+
+  /** The last row that every live feed has been offered. */
+  get delivered(): number {
+    return this.#delivered;
+  }
+
+  /** The handler runs when the loop passes a row of this type, on every node, before the row's readers hear of it. */
+  react(type: string, handler: (row: Row) => void): void {
+    this.#reactions.set(type, [...(this.#reactions.get(type) ?? []), handler]);
+  }
+
+  /** Rows of one commit, in order. May come twice, late, or before an earlier commit's. */
+  take(rows: readonly Row[]): void {
+    const first = rows[0]?.seq;
+    if (first === undefined) return;
+    if (first > this.#delivered + 1) {
+      if (this.#early.size < 1_000) this.#early.set(first, rows);
+      setImmediate(() => void this.look());
+      return;
+    }
+    this.#deliver(rows);
+    if (this.#early.size > 0) this.#takeEarly();
+  }
+
+  /** Reads the log from the last delivered row to the head. */
+  look(): Promise<void> {
+    this.#walking ??= this.#walk().finally(() => {
+      this.#walking = undefined;
+    });
+    return this.#walking;
+  }
+
+  /** From here on the feed hears of its account's moves; it is not live yet. */
+  follow(feed: Feed): void {
+    addTo(this.#byAccount, feed.reader.account, feed);
+  }
+
+  /** Must be called in the turn in which the feed's cursor reached `delivered`. */
+  enter(feed: Feed): void {
+    feed.live = true;
+    for (const topic of feed.topicsAt(this.#delivered)) addTo(this.#live, topic, feed);
+  }
+
+  /** Takes the feed out of the live set; it goes on hearing of moves. */
+  pause(feed: Feed): void {
+    feed.live = false;
+    for (const { topic } of feed.intervals) removeFrom(this.#live, topic, feed);
+  }
+
+  leave(feed: Feed): void {
+    feed.ended = true;
+    this.pause(feed);
+    removeFrom(this.#byAccount, feed.reader.account, feed);
+  }
+
+  /** The connections of an account on this node. */
+  feedsOf(account: number): ReadonlySet<Feed> {
+    return this.#byAccount.get(account) ?? new Set();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #walk(): Promise<void> {
+    try {
+      while ((await this.#log.head()) > this.#delivered) {
+        const rows = await this.#log.rowsAfter(this.#delivered, walkPage);
+        if (rows.length === 0) return;
+        this.take(rows);
+      }
+    } catch (error) {
+      this.#onFailure({ seq: this.#delivered, topic: 0, peer: null, type: 'walk', body: null, moves: null, at: 0 }, error);
+    }
+  }
+
+  #takeEarly(): void {
+    for (let next = this.#early.get(this.#delivered + 1); next !== undefined; ) {
+      this.#deliver(next);
+      next = this.#early.get(this.#delivered + 1);
+    }
+    for (const first of this.#early.keys()) if (first <= this.#delivered) this.#early.delete(first);
+  }
+
+  #deliver(rows: readonly Row[]): void {
+    this.#gate.hold();
+    for (const row of rows) if (row.seq === this.#delivered + 1) this.#pass(row);
+    for (const feed of this.#touched) {
+      if (feed.live && feed.outlet.buffered() > this.#sendBuffer) this.#setBehind(feed);
+    }
+    this.#touched.clear();
+  }
+
+  #setBehind(feed: Feed): void {
+    this.pause(feed);
+    this.onBehind(feed);
+  }
+
+  #pass(row: Row): void {
+    for (const handler of this.#reactions.get(row.type) ?? []) this.#guard(row, () => handler(row));
+    this.#move(row, 'enter');
+    const forms: FormsByDoor = new Map();
+    this.#offer(row, row.topic, forms);
+    if (row.peer !== null) this.#offer(row, row.peer, forms);
+    this.#move(row, 'leave');
+    this.#recent.push(row);
+    this.#delivered = row.seq;
+  }
+
+  #offer(row: Row, topic: number, forms: FormsByDoor): void {
+    for (const feed of this.#live.get(topic) ?? []) {
+      if (feed.cursor >= row.seq) continue;
+      feed.cursor = row.seq;
+      this.#touched.add(feed);
+      this.#guard(row, () => sendRow(this.#log.epoch, row, feed, forms));
+    }
+  }
+
+  /** Live sockets enter and leave topics exactly when the loop passes the row, so that live and replay cut alike. */
+  #move(row: Row, kind: 'enter' | 'leave'): void {
+    for (const move of row.moves ?? []) {
+      if (move.kind !== kind) continue;
+      for (const feed of this.#byAccount.get(move.account) ?? []) {
+        feed.apply(move, row.seq);
+        if (!feed.live) continue;
+        if (kind === 'enter') addTo(this.#live, move.topic, feed);
+        else removeFrom(this.#live, move.topic, feed);
+      }
+    }
+  }
+
+  #guard(row: Row, act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#onFailure(row, error);
+    }
+  }
+}
+
+/** Hands one row to one feed in its door's words; a row without words there only moves the cursor. */
+export function sendRow(epoch: string, row: Row, feed: Feed, forms: FormsByDoor): void {
+  let choose = forms.get(feed.present);
+  if (choose === undefined) {
+    choose = feed.present(row, formatOffset(epoch, row.seq));
+    forms.set(feed.present, choose);
+  }
+  const event = choose?.(feed.reader) ?? null;
+  if (event !== null) feed.outlet.send(event);
+}
+
+function addTo<Key>(sets: Map<Key, Set<Feed>>, key: Key, feed: Feed): void {
+  const known = sets.get(key);
+  if (known === undefined) sets.set(key, new Set([feed]));
+  else known.add(feed);
+}
+
+function removeFrom<Key>(sets: Map<Key, Set<Feed>>, key: Key, feed: Feed): void {
+  const known = sets.get(key);
+  known?.delete(feed);
+  if (known?.size === 0) sets.delete(key);
+}

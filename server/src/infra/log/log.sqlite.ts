@@ -1,0 +1,225 @@
+import type { StatementSync } from 'node:sqlite';
+import type { SqliteSql } from '../sql/sql.sqlite.ts';
+import { type ApplyDrafts, CommitQueue } from './commit-queue.ts';
+import { DeferredIndex } from './deferred-index.ts';
+import type { Interval, LoadBodies, Log, NewRow, Row, Transaction } from './log.ts';
+import { bodiesOf, pageQuery, type StoredRow } from './rows.ts';
+import { topicOf } from './topic.ts';
+
+/** How long an index entry may wait while nothing else is written, in milliseconds. */
+const flushEvery = 1_000;
+
+/** A draft's row inside a batch: what is in `body` is kept in memory only, its module stores it under the `seq`. */
+export type PointerRow = Readonly<{ topic: number; peer: number | null; type: string; body: unknown; at: number }>;
+
+/** The log on SQLite: one writer, numbers handed out in memory, group commit, the topic index behind the commit. */
+export class SqliteLog implements Log {
+  readonly epoch: string;
+  committed: (rows: readonly Row[]) => void = () => {};
+  readonly #sql: SqliteSql;
+  readonly #now: () => number;
+  readonly #queue: CommitQueue;
+  readonly #statements: ReturnType<typeof prepare>;
+  readonly #pointers = new Map<string, LoadBodies>();
+  readonly #topics: DeferredIndex;
+  readonly #indexes: DeferredIndex[] = [];
+  readonly #flushTimer: NodeJS.Timeout;
+  #head: number;
+  /** Rows of the transaction under way; they become `#head` at its commit. */
+  #rows: Row[] = [];
+  #flushed: DeferredIndex[] = [];
+  #flushAll = false;
+
+  constructor(sql: SqliteSql, now: () => number) {
+    this.#sql = sql;
+    this.#now = now;
+    this.#statements = prepare(sql);
+    const state = sql.writer.prepare('SELECT epoch, head FROM log_state').get();
+    this.epoch = String(state?.epoch);
+    this.#head = Number(state?.head);
+    this.#queue = new CommitQueue(sql.writer, {
+      mark: () => this.#rows.length,
+      backTo: (mark) => {
+        this.#rows.length = mark;
+      },
+      finishing: () => this.#finish(),
+      committed: () => this.#publish(),
+      rolledBack: () => this.#forget(),
+    });
+    const insertTopic = sql.writer.prepare('INSERT INTO topic_rows (topic, seq) VALUES (?, ?)');
+    this.#topics = this.deferIndex('topics', (entries) => {
+      for (const [topic, seq] of entries) insertTopic.run(topic, seq);
+    });
+    this.#indexRows(sql.writer.prepare('SELECT seq, topic, peer FROM log WHERE seq > ? ORDER BY seq'));
+    this.#flushTimer = setInterval(() => void this.flushIndexes(), flushEvery);
+    this.#flushTimer.unref();
+  }
+
+  async head(): Promise<number> {
+    return this.#head;
+  }
+
+  async floor(): Promise<number> {
+    return (await this.#statements.floor.get())?.floor ?? 0;
+  }
+
+  pointer(type: string, load: LoadBodies): void {
+    this.#pointers.set(type, load);
+  }
+
+  /** Registers an index that is written behind the commit, by this log's batches. */
+  deferIndex(name: string, insert: ConstructorParameters<typeof DeferredIndex>[2]): DeferredIndex {
+    const index = new DeferredIndex(this.#sql.writer, name, insert);
+    this.#indexes.push(index);
+    return index;
+  }
+
+  /** A function that puts a draft into the next batch and gives its verdict after the commit. */
+  batch<Draft, Verdict>(apply: ApplyDrafts<Draft, Verdict>): (draft: Draft) => Promise<Verdict> {
+    return (draft) => this.#queue.submit(apply, draft);
+  }
+
+  /** Inside `apply` only: writes the row and returns its number. */
+  appendPointer(row: PointerRow): number {
+    const seq = this.#head + this.#rows.length + 1;
+    this.#statements.append.run(seq, row.topic, row.peer, row.type, null, null, row.at);
+    this.#rows.push({ ...row, seq, moves: null });
+    return seq;
+  }
+
+  write<Result>(act: (transaction: Transaction) => Promise<Result>): Promise<Result> {
+    let open = true;
+    const write = this.#sql.write;
+    const collected: NewRow[] = [];
+    const transaction: Transaction = {
+      get sql() {
+        if (!open) throw new Error('This transaction has ended; what follows needs one of its own');
+        return write;
+      },
+      append: (row) => void collected.push(row),
+    };
+    const numbered = async (): Promise<Result> => {
+      const result = await act(transaction);
+      for (const row of collected) this.#append(row);
+      return result;
+    };
+    return this.#queue.run(numbered, () => {
+      open = false;
+    });
+  }
+
+  async rowsAfter(after: number, limit: number): Promise<Row[]> {
+    return this.#load(await this.#statements.rowsAfter.all(after, limit));
+  }
+
+  async page(intervals: readonly Interval[], range: { after: number; upTo: number; limit: number }): Promise<Row[]> {
+    await this.#indexedTo(range.upTo);
+    const stored = await this.#sql.scan<StoredRow>(pageQuery(this.#sql.read, intervals, range));
+    return this.#load(stored);
+  }
+
+  async count(intervals: readonly Interval[], { after, limit }: { after: number; limit: number }): Promise<number> {
+    const upTo = this.#head;
+    await this.#indexedTo(upTo);
+    const query = pageQuery(this.#sql.read, intervals, { after, upTo, limit });
+    return (await this.#sql.scan<StoredRow>(query)).length;
+  }
+
+  async intervals(account: number, after: number): Promise<Interval[]> {
+    const found = await this.#statements.intervals.all(account, after);
+    return [{ topic: topicOf('user', account), from: 0, to: null }, ...found];
+  }
+
+  /** Writes every waiting index entry now. */
+  async flushIndexes(): Promise<void> {
+    if (this.#indexes.every((index) => index.pending === 0)) return;
+    this.#flushAll = true;
+    await this.write(async () => {});
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#flushTimer);
+    await this.#queue.idle();
+    await this.flushIndexes();
+  }
+
+  async #indexedTo(seq: number): Promise<void> {
+    if (this.#topics.watermark < seq) await this.flushIndexes();
+  }
+
+  #append(row: NewRow): void {
+    const seq = this.#head + this.#rows.length + 1;
+    const moves = row.moves ?? null;
+    const at = this.#now();
+    this.#statements.append.run(
+      seq,
+      row.topic,
+      row.peer ?? null,
+      row.type,
+      JSON.stringify(row.payload),
+      moves === null ? null : JSON.stringify(moves),
+      at,
+    );
+    for (const { account, topic, kind } of moves ?? []) {
+      if (kind === 'enter') this.#statements.enter.run(account, topic, seq);
+      else this.#statements.leave.run(seq, account, topic);
+    }
+    this.#rows.push({ seq, topic: row.topic, peer: row.peer ?? null, type: row.type, body: row.payload, moves, at });
+  }
+
+  #finish(): void {
+    for (const index of this.#indexes) {
+      if (index.pending === 0 || !(this.#flushAll || index.due)) continue;
+      index.flush();
+      this.#flushed.push(index);
+    }
+    if (this.#rows.length > 0) this.#statements.saveHead.run(this.#head + this.#rows.length);
+  }
+
+  #publish(): void {
+    for (const index of this.#flushed) index.settle();
+    const rows = this.#rows;
+    this.#head += rows.length;
+    this.#forget();
+    for (const row of rows) this.#indexTopics(row);
+    if (rows.length > 0) this.committed(rows);
+  }
+
+  #forget(): void {
+    this.#rows = [];
+    this.#flushed = [];
+    this.#flushAll = false;
+  }
+
+  #indexTopics(row: { seq: number; topic: number; peer: number | null }): void {
+    this.#topics.add(row.topic, row.seq);
+    if (row.peer !== null && row.peer !== row.topic) this.#topics.add(row.peer, row.seq);
+  }
+
+  /** What a killed server had not indexed yet. */
+  #indexRows(rows: StatementSync): void {
+    for (const row of rows.iterate(this.#topics.watermark)) {
+      this.#indexTopics({ seq: Number(row.seq), topic: Number(row.topic), peer: row.peer === null ? null : Number(row.peer) });
+    }
+  }
+
+  #load(stored: readonly StoredRow[]): Promise<Row[]> {
+    return bodiesOf(stored, this.#pointers);
+  }
+}
+
+function prepare(sql: SqliteSql) {
+  return {
+    append: sql.writer.prepare('INSERT INTO log (seq, topic, peer, type, payload, moves, at) VALUES (?, ?, ?, ?, ?, ?, ?)'),
+    saveHead: sql.writer.prepare('UPDATE log_state SET head = ? WHERE one = 1'),
+    enter: sql.writer.prepare('INSERT INTO readers (account, topic, from_seq) VALUES (?, ?, ?)'),
+    leave: sql.writer.prepare('UPDATE readers SET to_seq = ? WHERE account = ? AND topic = ? AND to_seq IS NULL'),
+    floor: sql.statement<{ floor: number }>('SELECT floor FROM log_state WHERE one = 1'),
+    rowsAfter: sql.statement<StoredRow>(
+      'SELECT seq, topic, peer, type, payload, moves, at FROM log WHERE seq > ?1 ORDER BY seq LIMIT ?2',
+    ),
+    intervals: sql.statement<Interval>(
+      'SELECT topic, from_seq AS "from", to_seq AS "to" FROM readers WHERE account = ?1 AND (to_seq IS NULL OR to_seq > ?2)',
+    ),
+  };
+}

@@ -1,0 +1,130 @@
+import type { Interval, Row } from './log.ts';
+
+/** The numbers of one topic, ascending; `start` moves instead of shifting a long array. */
+type TopicRows = { seqs: number[]; start: number };
+
+/**
+ * The last rows the delivery loop has passed, in memory and by topic, so that a restart of many clients does not touch
+ * the database for each. Holds every row with `floor < seq <= head`.
+ */
+export class Recent {
+  readonly #capacity: number;
+  readonly #rows = new Map<number, Row>();
+  readonly #byTopic = new Map<number, TopicRows>();
+  #floor: number;
+  #head: number;
+
+  constructor(head: number, capacity = 65_536) {
+    this.#capacity = capacity;
+    this.#floor = head;
+    this.#head = head;
+  }
+
+  get floor(): number {
+    return this.#floor;
+  }
+
+  get head(): number {
+    return this.#head;
+  }
+
+  /** Whether everything after this cursor is here. */
+  covers(cursor: number): boolean {
+    return cursor >= this.#floor;
+  }
+
+  /** Whether everything after this cursor would find room. */
+  couldCover(cursor: number): boolean {
+    return this.#head - cursor <= this.#capacity;
+  }
+
+  push(row: Row): void {
+    this.#rows.set(row.seq, row);
+    this.#head = row.seq;
+    this.#index(row.topic, row.seq);
+    if (row.peer !== null && row.peer !== row.topic) this.#index(row.peer, row.seq);
+    if (this.#rows.size > this.#capacity) this.#evict();
+  }
+
+  /** Adds older rows below the floor, in order, ending at the floor without a gap. */
+  extendDown(rows: readonly Row[], floor: number): void {
+    const older = new Map<number, number[]>();
+    for (const row of rows) {
+      this.#rows.set(row.seq, row);
+      for (const topic of row.peer === null || row.peer === row.topic ? [row.topic] : [row.topic, row.peer]) {
+        const seqs = older.get(topic);
+        if (seqs === undefined) older.set(topic, [row.seq]);
+        else seqs.push(row.seq);
+      }
+    }
+    for (const [topic, seqs] of older) {
+      const known = this.#byTopic.get(topic);
+      const newer = known === undefined ? [] : known.seqs.slice(known.start);
+      this.#byTopic.set(topic, { seqs: seqs.concat(newer), start: 0 });
+    }
+    this.#floor = floor;
+  }
+
+  /** Rows of these topics after the cursor, in order, each once. Only when `covers(after)`. */
+  page(intervals: readonly Interval[], after: number, limit: number): Row[] {
+    const found: number[] = [];
+    for (const { topic, from, to } of intervals) {
+      const known = this.#byTopic.get(topic);
+      if (known !== undefined) collect(known, { after: Math.max(after, from - 1), upTo: to ?? this.#head, limit }, found);
+    }
+    found.sort((a, b) => a - b);
+    const rows: Row[] = [];
+    let last = 0;
+    for (const seq of found) {
+      if (seq === last) continue;
+      if (rows.length === limit) break;
+      last = seq;
+      const row = this.#rows.get(seq);
+      if (row !== undefined) rows.push(row);
+    }
+    return rows;
+  }
+
+  #index(topic: number, seq: number): void {
+    const known = this.#byTopic.get(topic);
+    if (known === undefined) this.#byTopic.set(topic, { seqs: [seq], start: 0 });
+    else known.seqs.push(seq);
+  }
+
+  #evict(): void {
+    const seq = ++this.#floor;
+    const row = this.#rows.get(seq);
+    this.#rows.delete(seq);
+    if (row === undefined) return;
+    this.#forget(row.topic);
+    if (row.peer !== null && row.peer !== row.topic) this.#forget(row.peer);
+  }
+
+  /** Drops the lowest number of a topic: rows leave in the order in which they came. */
+  #forget(topic: number): void {
+    const known = this.#byTopic.get(topic);
+    if (known === undefined) return;
+    known.start += 1;
+    if (known.start === known.seqs.length) {
+      this.#byTopic.delete(topic);
+    } else if (known.start > 1_024 && known.start > known.seqs.length / 2) {
+      known.seqs = known.seqs.slice(known.start);
+      known.start = 0;
+    }
+  }
+}
+
+function collect(known: TopicRows, range: { after: number; upTo: number; limit: number }, found: number[]): void {
+  let low = known.start;
+  let high = known.seqs.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((known.seqs[middle] ?? 0) <= range.after) low = middle + 1;
+    else high = middle;
+  }
+  for (let index = low, taken = 0; index < known.seqs.length && taken < range.limit; index++, taken++) {
+    const seq = known.seqs[index] ?? 0;
+    if (seq > range.upTo) return;
+    found.push(seq);
+  }
+}

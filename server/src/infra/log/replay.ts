@@ -1,0 +1,149 @@
+import { type Delivery, type FormsByDoor, sendRow } from './delivery.ts';
+import type { Feed } from './feed.ts';
+import type { Log, Row } from './log.ts';
+import type { Recent } from './recent.ts';
+import type { Gate } from './wire-event.ts';
+
+/** Rows of one page; the next waits until the socket's buffer has drained. */
+const pageRows = 500;
+/** Replays at a time on a node; the others wait in order. */
+const atOnce = 64;
+/** Skipped rows are counted up to here. */
+const countedRows = 50_000;
+/** Rows whose encoded forms are kept for the next client that replays them. */
+const formsKept = 2_000;
+
+export type ReplayOptions = { log: Log; recent: Recent; delivery: Delivery; gate: Gate; onFailure: (error: unknown) => void };
+
+/** What was left out because the backlog was longer than the caller wanted. */
+export type Skipped = { rows: number };
+
+/** Brings feeds from their cursor to the loop, page by page at the pace of the client, and hands them over. */
+export class Replay {
+  readonly #log: Log;
+  readonly #recent: Recent;
+  readonly #delivery: Delivery;
+  readonly #gate: Gate;
+  readonly #onFailure: (error: unknown) => void;
+  readonly #waiting: (() => void)[] = [];
+  readonly #forms = new Map<Row, FormsByDoor>();
+  #running = 0;
+  #warming: Promise<void> = Promise.resolve();
+
+  constructor({ log, recent, delivery, gate, onFailure }: ReplayOptions) {
+    this.#log = log;
+    this.#recent = recent;
+    this.#delivery = delivery;
+    this.#gate = gate;
+    this.#onFailure = onFailure;
+    delivery.onBehind = (feed) => void this.catchUp(feed);
+  }
+
+  /**
+   * Fulfilled when the feed is live, or its connection gone. `limit` bounds the rows that are sent: when more wait,
+   * the feed goes live at once and the answer says how many rows it did not get.
+   */
+  async catchUp(feed: Feed, limit = Number.POSITIVE_INFINITY): Promise<Skipped | null> {
+    try {
+      feed.unload();
+      feed.load(await this.#log.intervals(feed.reader.account, feed.cursor));
+      let left = limit;
+      while (!feed.ended && !feed.live) {
+        if (feed.outlet.buffered() > 0 && !(await feed.outlet.drained())) {
+          feed.outlet.cut('nothing read for 30 seconds');
+          return null;
+        }
+        if (left <= 0) return await this.#skip(feed);
+        // A client that reads slowly waits above, outside its turn: it must not hold up the others.
+        left -= await this.#inTurn(() => this.#page(feed, Math.min(pageRows, left)));
+      }
+    } catch (error) {
+      this.#onFailure(error);
+      feed.outlet.cut('replay failed');
+    }
+    return null;
+  }
+
+  async #inTurn<Result>(act: () => Promise<Result>): Promise<Result> {
+    if (this.#running >= atOnce) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#running += 1;
+    try {
+      return await act();
+    } finally {
+      this.#running -= 1;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  /** Sends one page and says how many rows it had; the last one, in memory, makes the feed live. */
+  async #page(feed: Feed, size: number): Promise<number> {
+    await this.#warm(feed.cursor);
+    if (feed.ended) return 0;
+    if (!this.#recent.covers(feed.cursor)) return this.#pageFromTable(feed, size);
+    // From here to `enter` there is no await: nothing can slip in between.
+    const rows = this.#recent.page(feed.intervals, feed.cursor, size);
+    this.#send(feed, rows);
+    if (rows.length < size) this.#join(feed);
+    return rows.length;
+  }
+
+  async #pageFromTable(feed: Feed, size: number): Promise<number> {
+    const upTo = this.#delivery.delivered;
+    const rows = await this.#log.page(feed.intervals, { after: feed.cursor, upTo, limit: size });
+    if (feed.ended) return 0;
+    this.#send(feed, rows);
+    if (rows.length < size) feed.cursor = Math.max(feed.cursor, upTo);
+    return rows.length;
+  }
+
+  #send(feed: Feed, rows: readonly Row[]): void {
+    this.#gate.hold();
+    for (const row of rows) {
+      feed.cursor = row.seq;
+      sendRow(this.#log.epoch, row, feed, this.#formsOf(row));
+    }
+  }
+
+  /** Clients that come back together read the same rows: each is encoded once for them, too. */
+  #formsOf(row: Row): FormsByDoor {
+    const known = this.#forms.get(row);
+    if (known !== undefined) return known;
+    if (this.#forms.size >= formsKept) this.#forms.clear();
+    const forms: FormsByDoor = new Map();
+    this.#forms.set(row, forms);
+    return forms;
+  }
+
+  #join(feed: Feed): void {
+    if (feed.ended) return;
+    feed.cursor = Math.max(feed.cursor, this.#delivery.delivered);
+    this.#delivery.enter(feed);
+  }
+
+  async #skip(feed: Feed): Promise<Skipped | null> {
+    const rows = await this.#log.count(feed.intervals, { after: feed.cursor, limit: countedRows });
+    this.#join(feed);
+    return rows > 0 && !feed.ended ? { rows } : null;
+  }
+
+  /** Loads the rows between the cursor and what is in memory, once for all who need them, if they would find room. */
+  async #warm(cursor: number): Promise<void> {
+    if (this.#recent.covers(cursor) || !this.#recent.couldCover(cursor)) return;
+    const turn = this.#warming.then(async () => {
+      if (this.#recent.covers(cursor)) return;
+      const older: Row[] = [];
+      const floor = this.#recent.floor;
+      for (let after = cursor; after < floor; ) {
+        const rows = await this.#log.rowsAfter(after, Math.min(1_000, floor - after));
+        if (rows.length === 0) return;
+        older.push(...rows);
+        after = rows.at(-1)?.seq ?? floor;
+      }
+      // Rows may have left at the low end meanwhile; what is older than a gap must not be added.
+      const whole = older.length === floor - cursor && this.#recent.floor === floor;
+      if (whole && this.#recent.couldCover(cursor)) this.#recent.extendDown(older, cursor);
+    });
+    this.#warming = turn.catch(() => {});
+    await turn;
+  }
+}

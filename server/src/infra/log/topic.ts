@@ -1,0 +1,9 @@
+/** Topics are `kind:{number}`; in tables both stand in one integer, so that an index has one key. */
+const kinds = { user: 0, group: 1, meeting: 2, session: 3 } as const;
+
+export type TopicKind = keyof typeof kinds;
+
+export const topicOf = (kind: TopicKind, id: number): number => id * 8 + kinds[kind];
+
+/** The account whose own topic this is, or `undefined` when it is another kind of topic. */
+export const accountOf = (topic: number): number | undefined => (topic % 8 === kinds.user ? (topic - kinds.user) / 8 : undefined);

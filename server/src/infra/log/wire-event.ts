@@ -1,0 +1,44 @@
+import type { Row } from './log.ts';
+
+/**
+ * What a row is on the wire of one door: encoded once by each transport, whose bytes lie here for all its sockets.
+ * `offset` is what the client shall hold after it; `null` for what does not move the cursor.
+ */
+export class WireEvent {
+  readonly event: string;
+  readonly data: unknown;
+  readonly offset: string | null;
+  /** The bytes of each transport, by the transport's own key. */
+  readonly encoded = new Map<symbol, unknown>();
+
+  constructor(event: string, data: unknown, offset: string | null) {
+    this.event = event;
+    this.data = data;
+    this.offset = offset;
+  }
+}
+
+/** Who reads: what a door may look at to choose the form of a row. */
+export type Reader = Readonly<{ account: number; session: number }>;
+
+/**
+ * A door's words for a row. Called once a row; the returned function chooses the form for each reader and makes each
+ * form once. `null`: the row is nothing on this door's wire.
+ */
+export type Present = (row: Row, offset: string) => ((reader: Reader) => WireEvent | null) | null;
+
+/** A connection as the log sees it. */
+export interface Outlet {
+  send(event: WireEvent): void;
+  /** Bytes that wait for this client, in this process. */
+  buffered(): number;
+  /** Fulfilled when little waits: true; false when nothing has moved for 30 seconds, or the connection is gone. */
+  drained(): Promise<boolean>;
+  /** Ends the connection in a way after which a stock client comes back. */
+  cut(reason: string): void;
+}
+
+/** Collects what is written in one turn, so that each socket is written once; released when the turn's work is done. */
+export interface Gate {
+  hold(): void;
+}

@@ -1,0 +1,54 @@
+import { commonErrors, Refusal } from '../../kernel/errors.ts';
+import { type Connection, frameLimit, type SocketBounds, type SocketDoor, type WireError } from './sockets.ts';
+
+/** The answer to one event: an acknowledgement's content. */
+export type Reply = { success: true; data: unknown } | ({ success: false } & WireError);
+
+/** Counts one socket's events in fixed windows. */
+export class EventRate {
+  readonly #bounds: SocketBounds['events'];
+  #windowEnd = 0;
+  #count = 0;
+
+  constructor(bounds: SocketBounds['events']) {
+    this.#bounds = bounds;
+  }
+
+  /** Whether this event is still within the rate. */
+  take(now: number): boolean {
+    if (now >= this.#windowEnd) {
+      this.#windowEnd = now + this.#bounds.seconds * 1_000;
+      this.#count = 0;
+    }
+    this.#count += 1;
+    return this.#count <= this.#bounds.count;
+  }
+}
+
+export type Arrived = { event: unknown; input: unknown; bytes: number };
+
+/**
+ * One event of a client through the door: size, rate, name, act. With an acknowledgement the client hears the reply
+ * there; without one a refusal comes as `error`.
+ */
+export async function dispatch(
+  door: SocketDoor,
+  connection: Connection,
+  { event, input, bytes }: Arrived,
+  { rate, acknowledge }: { rate: EventRate; acknowledge: ((reply: Reply) => void) | undefined },
+): Promise<void> {
+  try {
+    if (!rate.take(Date.now())) throw new Refusal(commonErrors.RATE_LIMITED);
+    if (bytes > frameLimit) {
+      throw new Refusal(commonErrors.TOO_LARGE, { message: `A frame may have ${frameLimit} bytes; this one had ${bytes}` });
+    }
+    const handler = typeof event === 'string' ? door.events.get(event) : undefined;
+    if (handler === undefined) throw new Refusal(commonErrors.INVALID_INPUT, { message: 'There is no such event' });
+    const data = await handler(connection, input);
+    acknowledge?.({ success: true, data });
+  } catch (error) {
+    const wire = door.errorOf(error);
+    if (acknowledge === undefined) connection.emit('error', { ...wire, event: typeof event === 'string' ? event.slice(0, 64) : null });
+    else acknowledge({ success: false, ...wire });
+  }
+}

@@ -1,0 +1,124 @@
+import type { Principal } from '../../kernel/principal.ts';
+import type { Cursors } from '../log/cursors.ts';
+import type { Delivery } from '../log/delivery.ts';
+import { Feed } from '../log/feed.ts';
+import type { Log } from '../log/log.ts';
+import { formatOffset, parseOffset } from '../log/offset.ts';
+import type { Replay } from '../log/replay.ts';
+import { type Outlet, type Present, WireEvent } from '../log/wire-event.ts';
+import type { Connection } from './sockets.ts';
+
+/** Where a connection begins, decided before it is told that it is connected. */
+export type Start = Readonly<{ cursor: number; recovered: boolean; limit: number }>;
+
+export type HubOptions = { log: Log; delivery: Delivery; replay: Replay; cursors: Cursors; replayMax: number };
+
+/** Rows that a client without an offset gets as ordinary events; the rest is counted in `resync`. */
+const withoutOffset = 1_000;
+
+type Opening = { id: string; principal: Principal; outlet: Outlet; present: Present; start: Start };
+
+/** All live connections of this node: begins them at the right row, and ends them when their session ends. */
+export class Hub {
+  readonly #log: Log;
+  readonly #delivery: Delivery;
+  readonly #replay: Replay;
+  readonly #cursors: Cursors;
+  readonly #replayMax: number;
+  readonly #bySession = new Map<string, Set<{ connection: Connection; end: (reason: string) => void }>>();
+  #count = 0;
+
+  constructor({ log, delivery, replay, cursors, replayMax }: HubOptions) {
+    this.#log = log;
+    this.#delivery = delivery;
+    this.#replay = replay;
+    this.#cursors = cursors;
+    this.#replayMax = replayMax;
+  }
+
+  get size(): number {
+    return this.#count;
+  }
+
+  offset(seq: number): string {
+    return formatOffset(this.#log.epoch, seq);
+  }
+
+  /** The row after which a client wants to go on, when the log can still serve it. */
+  async resumable(offset: unknown): Promise<number | undefined> {
+    const seq = parseOffset(this.#log.epoch, offset);
+    if (seq === undefined || seq > (await this.#log.head()) || seq < (await this.#log.floor())) return undefined;
+    return seq;
+  }
+
+  /** `since`: an offset, `'now'`, or nothing: then the login session's own cursor counts. */
+  async startFor(principal: Principal, since: unknown): Promise<Start> {
+    const wanted = await this.resumable(since);
+    if (wanted !== undefined && (await this.#withinReach(principal, wanted))) {
+      return { cursor: wanted, recovered: true, limit: Number.POSITIVE_INFINITY };
+    }
+    const now = this.#delivery.delivered;
+    if (since === 'now') return { cursor: now, recovered: false, limit: withoutOffset };
+    const cursor = await this.#cursors.of(principal.session, principal.account);
+    return { cursor: Math.min(Math.max(cursor, await this.#log.floor()), now), recovered: false, limit: withoutOffset };
+  }
+
+  /** Makes the connection, says `connected` and lets it catch up; `end` is how its transport is closed for good. */
+  open({ id, principal, outlet, present, start }: Opening, end: (reason: string) => void): Connection {
+    const reader = { account: principal.account, session: principal.session };
+    const feed = new Feed({ reader, outlet, present, cursor: start.cursor });
+    const emit = (event: string, data: unknown): void => outlet.send(new WireEvent(event, data, null));
+    const connection: Connection = { id, principal, feed, emit };
+    this.#keep(connection, end);
+    const data = {
+      message: 'Successfully connected to WebSocket',
+      userId: principal.id,
+      socketId: id,
+      recovered: start.recovered,
+    };
+    outlet.send(new WireEvent('connected', data, this.offset(start.cursor)));
+    void this.#replay.catchUp(feed, start.limit).then((skipped) => {
+      if (skipped !== null) outlet.send(new WireEvent('resync', { missed: skipped.rows }, this.offset(feed.cursor)));
+    });
+    return connection;
+  }
+
+  close(connection: Connection): void {
+    this.#delivery.leave(connection.feed);
+    this.#cursors.untrack(connection.feed);
+    const { sessionId } = connection.principal;
+    const kept = this.#bySession.get(sessionId);
+    for (const entry of kept ?? []) {
+      if (entry.connection !== connection) continue;
+      kept?.delete(entry);
+      this.#count -= 1;
+    }
+    if (kept?.size === 0) this.#bySession.delete(sessionId);
+  }
+
+  /** Ends every connection of these login sessions on this node. */
+  endSessions(sessionIds: readonly string[], reason: string): void {
+    for (const id of sessionIds) for (const { end } of [...(this.#bySession.get(id) ?? [])]) end(reason);
+  }
+
+  isOnline(account: number): boolean {
+    return this.#delivery.feedsOf(account).size > 0;
+  }
+
+  #keep(connection: Connection, end: (reason: string) => void): void {
+    const { sessionId } = connection.principal;
+    const kept = this.#bySession.get(sessionId) ?? new Set();
+    kept.add({ connection, end });
+    this.#bySession.set(sessionId, kept);
+    this.#count += 1;
+    this.#delivery.follow(connection.feed);
+    this.#cursors.track(connection.feed);
+  }
+
+  async #withinReach(principal: Principal, cursor: number): Promise<boolean> {
+    // Every row of the log together bounds what is theirs; only a long absence needs the count.
+    if ((await this.#log.head()) - cursor <= this.#replayMax) return true;
+    const intervals = await this.#log.intervals(principal.account, cursor);
+    return (await this.#log.count(intervals, { after: cursor, limit: this.#replayMax + 1 })) <= this.#replayMax;
+  }
+}

@@ -1,0 +1,49 @@
+import type { WebSocket } from 'ws';
+import type { Outlet, WireEvent } from '../log/wire-event.ts';
+import { waitUntilDrained } from './drained.ts';
+import type { Corkable, SocketGate } from './gate.ts';
+import { closeCodes } from './sockets.ts';
+
+const key = Symbol('websocket');
+
+/** A plain WebSocket: `{"event", "data", "offset"}` a frame. */
+export class WebSocketOutlet implements Outlet {
+  readonly #socket: WebSocket;
+  readonly #gate: SocketGate;
+
+  constructor(socket: WebSocket, gate: SocketGate) {
+    this.#socket = socket;
+    this.#gate = gate;
+  }
+
+  send(event: WireEvent): void {
+    let text = event.encoded.get(key) as string | undefined;
+    if (text === undefined) {
+      const { event: name, data, offset } = event;
+      text = JSON.stringify(offset === null ? { event: name, data } : { event: name, data, offset });
+      event.encoded.set(key, text);
+    }
+    this.write(text);
+  }
+
+  write(text: string): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    this.#gate.touch((this.#socket as unknown as { _socket?: Corkable })._socket);
+    this.#socket.send(text);
+  }
+
+  buffered(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  drained(): Promise<boolean> {
+    return waitUntilDrained({
+      buffered: () => this.#socket.bufferedAmount,
+      isOpen: () => this.#socket.readyState === this.#socket.OPEN,
+    });
+  }
+
+  cut(reason: string): void {
+    this.#socket.close(closeCodes.TOO_SLOW.code, reason);
+  }
+}

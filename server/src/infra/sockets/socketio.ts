@@ -1,0 +1,137 @@
+import type { Server as HttpServer } from 'node:http';
+import { Server, type Socket } from 'socket.io';
+import { Adapter } from 'socket.io-adapter';
+import { Refusal } from '../../kernel/errors.ts';
+import type { Principal } from '../../kernel/principal.ts';
+import { WireEvent } from '../log/wire-event.ts';
+import { dispatch, EventRate } from './dispatch.ts';
+import type { EngineConnection, SocketGate } from './gate.ts';
+import type { Hub, Start } from './hub.ts';
+import { SocketIoOutlet } from './outlet.socketio.ts';
+import type { Pids } from './pid.ts';
+import type { Connection, SocketBounds, SocketDoor } from './sockets.ts';
+import { tokenOf } from './token.ts';
+
+export type SocketIoOptions = {
+  server: HttpServer;
+  door: SocketDoor;
+  hub: Hub;
+  pids: Pids;
+  gate: SocketGate;
+  bounds: SocketBounds;
+  /** Browser origins, `'*'` for any without credentials. */
+  origins: string[] | '*';
+  onFailure: (error: unknown) => void;
+};
+
+/** What the authentication leaves for the connection handler. */
+type Admission = { principal: Principal; start: Start } | { refused: true };
+type Admitted = Socket<Record<string, never>, Record<string, never>, Record<string, never>, { admission?: Admission }>;
+
+/** Stock `socket.io-client`s on the default namespace, resumed from the log by their connection state recovery. */
+export function serveSocketIo(options: SocketIoOptions): Server {
+  const { server, door, hub, pids, gate, bounds, origins } = options;
+  const io = new Server(server, {
+    adapter: recoveringAdapter(hub, pids),
+    connectionStateRecovery: { skipMiddlewares: false },
+    perMessageDeflate: false,
+    httpCompression: false,
+    maxHttpBufferSize: bounds.transportFrame,
+    connectTimeout: bounds.authenticateWithin,
+    pingInterval: bounds.pingEvery,
+    pingTimeout: bounds.silentFor,
+    destroyUpgrade: false,
+    cors: origins === '*' ? { origin: '*' } : { origin: origins, credentials: true },
+    allowRequest: (request, decide) => decide(null, isAllowedOrigin(request.headers.origin, origins)),
+  });
+  io.engine.on('connection', (connection: EngineConnection) => gate.attach(connection));
+  io.use((socket: Admitted, next) => {
+    admit(socket, options).then(
+      (admission) => {
+        socket.data.admission = admission;
+        next();
+      },
+      (error) => {
+        options.onFailure(error);
+        next(new Error('The server cannot answer right now, please retry'));
+      },
+    );
+  });
+  io.on('connection', (socket: Admitted) => {
+    const { admission } = socket.data;
+    if (admission === undefined || 'refused' in admission) refuse(socket);
+    else begin(socket, admission, { door, hub, bounds });
+  });
+  return io;
+}
+
+/** Recovery without anything kept: the pid is signed, the offset is ours, and the replay happens after the middleware. */
+function recoveringAdapter(hub: Hub, pids: Pids): typeof Adapter {
+  return class extends Adapter {
+    override async restoreSession(pid: string, offset: string): ReturnType<Adapter['restoreSession']> {
+      const known = pids.ownerOf(pid) !== undefined && (await hub.resumable(offset)) !== undefined;
+      // Always a new sid: with the old one the new socket would end when the half-open old connection does.
+      const session = { sid: crypto.randomUUID(), pid, rooms: [], data: {}, missedPackets: [] };
+      return known ? session : (null as never);
+    }
+    override persistSession(): void {}
+  };
+}
+
+async function admit(socket: Admitted, { door, hub, pids }: SocketIoOptions): Promise<Admission> {
+  const { auth } = socket.handshake;
+  const owner = pids.ownerOf(auth.pid);
+  const token = tokenOf({ auth: auth.token, headers: socket.handshake.headers, query: socket.handshake.query });
+  let principal: Principal;
+  try {
+    principal = await door.authenticate(token ?? '', { continuation: owner !== undefined });
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    // The client keeps what it came with, so that its next try with a good token still resumes.
+    setPid(socket, typeof auth.pid === 'string' && auth.pid.length <= 200 ? auth.pid : undefined, false);
+    return { refused: true };
+  }
+  const mine = owner?.account === principal.id && owner.session === principal.sessionId;
+  const start = await hub.startFor(principal, mine ? auth.offset : auth.since);
+  if (!(mine && start.recovered && socket.recovered)) {
+    setPid(socket, pids.issue({ account: principal.id, session: principal.sessionId }), false);
+  }
+  return { principal, start };
+}
+
+function setPid(socket: Admitted, pid: string | undefined, recovered: boolean): void {
+  Object.assign(socket, { pid, recovered });
+}
+
+/** As documented: the connection is made, says `error`, and is closed. */
+function refuse(socket: Admitted): void {
+  new SocketIoOutlet(socket).send(new WireEvent('error', { message: 'Authentication failed' }, null));
+  socket.disconnect(true);
+}
+
+function begin(
+  socket: Admitted,
+  { principal, start }: Exclude<Admission, { refused: true }>,
+  { door, hub, bounds }: Pick<SocketIoOptions, 'door' | 'hub' | 'bounds'>,
+): void {
+  const outlet = new SocketIoOutlet(socket);
+  let connection: Connection | undefined;
+  const rate = new EventRate(bounds.events);
+  let bytes = 0;
+  socket.conn.on('packet', ({ data }) => {
+    bytes = typeof data === 'string' ? Buffer.byteLength(data) : 0;
+  });
+  socket.onAny((event: string, ...given: unknown[]) => {
+    const last = given.at(-1);
+    const acknowledge = typeof last === 'function' ? (reply: unknown) => void last(reply) : undefined;
+    if (connection !== undefined) void dispatch(door, connection, { event, input: given[0], bytes }, { rate, acknowledge });
+  });
+  socket.on('disconnect', () => {
+    if (connection !== undefined) hub.close(connection);
+  });
+  connection = hub.open({ id: socket.id, principal, outlet, present: door.present, start }, () => socket.disconnect(true));
+}
+
+/** `'*'` admits every origin because no cookie ever counts here: the token must be given. */
+export const isAllowedOrigin = (origin: string | undefined, origins: string[] | '*'): boolean =>
+  origin === undefined || origins === '*' || origins.includes(origin);

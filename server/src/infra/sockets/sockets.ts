@@ -1,0 +1,52 @@
+import type { Principal } from '../../kernel/principal.ts';
+import type { Feed } from '../log/feed.ts';
+import type { Present } from '../log/wire-event.ts';
+
+/** One live connection of an account, whatever it speaks. */
+export type Connection = Readonly<{
+  id: string;
+  principal: Principal;
+  feed: Feed;
+  /** To this connection only, around the log; does not move its cursor. */
+  emit(event: string, data: unknown): void;
+}>;
+
+/** What a client may ask. The result is the `data` of its acknowledgement; a `Refusal` becomes the door's error. */
+export type EventHandler = (connection: Connection, input: unknown) => Promise<unknown>;
+
+/** How a door turns a refusal into what its clients see; anything else must become a 500-like answer without details. */
+export type WireError = Readonly<{ message: string; code: string }>;
+
+/** A door on sockets. Names that are not in `events` do not exist: nothing a client sends is ever looked up elsewhere. */
+export type SocketDoor = Readonly<{
+  events: ReadonlyMap<string, EventHandler>;
+  present: Present;
+  /** The account behind a token; `continuation`: a resume with a signed pid, for which an expired token still counts. */
+  authenticate(token: string, options: { continuation: boolean }): Promise<Principal>;
+  errorOf(error: unknown): WireError;
+}>;
+
+/** Bounds of a connection. Sizes in bytes, times in milliseconds. */
+export type SocketBounds = Readonly<{
+  /** A larger frame is refused with an error, and the connection stays. */
+  frame: number;
+  /** A larger frame ends the connection: the transport's own limit. */
+  transportFrame: number;
+  /** Until a connection must have authenticated. */
+  authenticateWithin: number;
+  pingEvery: number;
+  /** Without an answer to a ping for this long a connection is dead. */
+  silentFor: number;
+  events: { count: number; seconds: number };
+  replayMax: number;
+}>;
+
+export const frameLimit = 65_536;
+
+/** WebSocket close codes of ours: 4000–4099 say "come back", 4100–4199 "come back with something changed". */
+export const closeCodes = {
+  GOING_AWAY: { code: 1001, reconnect: true },
+  TOO_SLOW: { code: 4000, reconnect: true },
+  UNAUTHENTICATED: { code: 4100, reconnect: false },
+  SESSION_ENDED: { code: 4101, reconnect: false },
+} as const;

@@ -1,0 +1,135 @@
+import type { IncomingMessage, Server as HttpServer } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { Refusal } from '../../kernel/errors.ts';
+import type { Principal } from '../../kernel/principal.ts';
+import { type Arrived, dispatch, EventRate } from './dispatch.ts';
+import type { SocketGate } from './gate.ts';
+import type { Hub } from './hub.ts';
+import { WebSocketOutlet } from './outlet.ws.ts';
+import { isAllowedOrigin } from './socketio.ts';
+import { type Connection, closeCodes, type SocketBounds, type SocketDoor } from './sockets.ts';
+import { tokenOf } from './token.ts';
+
+export type WebSocketOptions = {
+  server: HttpServer;
+  /** Path of the endpoint, e.g. `/ws`. */
+  path: string;
+  door: SocketDoor;
+  hub: Hub;
+  gate: SocketGate;
+  bounds: SocketBounds;
+  origins: string[] | '*';
+  onFailure: (error: unknown) => void;
+};
+
+/**
+ * Plain WebSockets. A client says `?since=<offset>` to go on where it was; its first frame tells whether that was
+ * possible (`recovered`). Client frames: `{"event", "data", "id"?}`; with an `id` the answer is `{"reply": id, …}`.
+ */
+export function serveWebSocket(options: WebSocketOptions): { close(): void } {
+  const { server, path, bounds, origins } = options;
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: bounds.transportFrame,
+    perMessageDeflate: false,
+    handleProtocols: (offered) => (offered.has('bearer') ? 'bearer' : false),
+  });
+  const upgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
+    const url = new URL(request.url ?? '/', 'http://server');
+    if (url.pathname !== path) {
+      // Engine.IO answers for its own path; everything else is nobody's.
+      if (!url.pathname.startsWith('/socket.io')) stream.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
+      return;
+    }
+    if (!isAllowedOrigin(request.headers.origin, origins)) {
+      stream.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n');
+      return;
+    }
+    sockets.handleUpgrade(request, stream, head, (socket) => {
+      accept(socket, request, Object.fromEntries(url.searchParams), options).catch((error) => {
+        options.onFailure(error);
+        socket.terminate();
+      });
+    });
+  };
+  server.on('upgrade', upgrade);
+  return {
+    close: () => {
+      server.off('upgrade', upgrade);
+      for (const socket of sockets.clients) socket.close(closeCodes.GOING_AWAY.code, 'The server is restarting');
+      sockets.close();
+    },
+  };
+}
+
+async function accept(
+  socket: WebSocket,
+  request: IncomingMessage,
+  query: Record<string, string>,
+  { door, hub, gate, bounds }: WebSocketOptions,
+): Promise<void> {
+  socket.on('error', () => socket.terminate());
+  const early: Buffer[] = [];
+  const keepEarly = (data: Buffer): void => void (early.length < 16 && early.push(data));
+  socket.on('message', keepEarly);
+  const outlet = new WebSocketOutlet(socket, gate);
+  let principal: Principal;
+  try {
+    principal = await door.authenticate(tokenOf({ headers: request.headers, query }) ?? '', { continuation: false });
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    outlet.write(JSON.stringify({ event: 'error', data: { message: 'Authentication failed' } }));
+    socket.close(closeCodes.UNAUTHENTICATED.code, 'Authentication failed');
+    return;
+  }
+  const start = await hub.startFor(principal, query.since);
+  if (socket.readyState !== socket.OPEN) return;
+  const end = (reason: string): void => socket.close(closeCodes.SESSION_ENDED.code, reason);
+  const id = crypto.randomUUID();
+  const connection = hub.open({ id, principal, outlet, present: door.present, start }, end);
+  socket.on('close', () => hub.close(connection));
+  watchHeartbeat(socket, bounds);
+  const rate = new EventRate(bounds.events);
+  const take = (data: Buffer): void => receive(data, { door, connection, outlet, rate });
+  socket.off('message', keepEarly);
+  socket.on('message', take);
+  early.forEach(take);
+}
+
+type Receiver = { door: SocketDoor; connection: Connection; outlet: WebSocketOutlet; rate: EventRate };
+
+function receive(data: Buffer, { door, connection, outlet, rate }: Receiver): void {
+  const frame = parseFrame(data);
+  const acknowledge =
+    frame.id === undefined
+      ? undefined
+      : (reply: object) => outlet.write(JSON.stringify({ reply: frame.id, ...reply }));
+  void dispatch(door, connection, frame, { rate, acknowledge });
+}
+
+function parseFrame(data: Buffer): Arrived & { id: string | number | undefined } {
+  const nothing = { event: undefined, input: undefined, bytes: data.length, id: undefined };
+  try {
+    const frame: unknown = JSON.parse(data.toString());
+    if (typeof frame !== 'object' || frame === null) return nothing;
+    const { event, data: input, id } = frame as Record<string, unknown>;
+    return { event, input, bytes: data.length, id: typeof id === 'string' || typeof id === 'number' ? id : undefined };
+  } catch {
+    return nothing;
+  }
+}
+
+/** Ends connections whose other end is gone without a word. */
+function watchHeartbeat(socket: WebSocket, { pingEvery, silentFor }: SocketBounds): void {
+  let heard = Date.now();
+  socket.on('pong', () => {
+    heard = Date.now();
+  });
+  const timer = setInterval(() => {
+    if (Date.now() - heard > pingEvery + silentFor) socket.terminate();
+    else socket.ping();
+  }, pingEvery);
+  timer.unref();
+  socket.on('close', () => clearInterval(timer));
+}

@@ -1,0 +1,94 @@
+import { CompiledQuery, Kysely, PostgresDialect } from 'kysely';
+import pg from 'pg';
+import { commonErrors, Refusal } from '../../kernel/errors.ts';
+import { applyMigrations } from './migrations.ts';
+import { type Migrations, type Sql, type SqlValue, type Statement, scanTimeout } from './sql.ts';
+
+/** 64-bit integers as numbers: all of ours stay below 2^53. */
+const types = {
+  getTypeParser(oid: number, format?: 'text' | 'binary') {
+    if (oid === pg.types.builtins.INT8) return Number;
+    return format === undefined ? pg.types.getTypeParser(oid) : pg.types.getTypeParser(oid, format);
+  },
+};
+
+/** SQLSTATE of a statement that ran into `statement_timeout`. */
+const canceledBySystem = '57014';
+
+export type PostgresOptions = {
+  url: string;
+  /** Connections for transactions and reads together. */
+  connections?: number;
+};
+
+/**
+ * Several servers may share one database. Every connection is set so that a stalled node cannot hold the others: two
+ * seconds for a lock and for a transaction that does nothing.
+ */
+export class PostgresSql implements Sql {
+  readonly engine = 'postgres';
+  readonly pool: pg.Pool;
+  readonly read: Kysely<object>;
+  readonly statementTexts = new Set<string>();
+
+  constructor({ url, connections = 12 }: PostgresOptions) {
+    this.pool = new pg.Pool({
+      connectionString: url,
+      max: connections,
+      types,
+      options: '-c synchronous_commit=on -c idle_in_transaction_session_timeout=2000 -c lock_timeout=2000',
+    });
+    // A connection that breaks while idle is replaced by the pool; without a listener it would end the process.
+    this.pool.on('error', () => {});
+    this.read = new Kysely({ dialect: new PostgresDialect({ pool: this.pool }) });
+  }
+
+  /** Refuses a database that would lose acknowledged rows in a power cut. */
+  async assertDurable(): Promise<void> {
+    const { rows } = await this.pool.query<{ fsync: string }>('SHOW fsync');
+    if (rows[0]?.fsync === 'on') return;
+    throw new Error('PostgreSQL runs with fsync=off: acknowledged messages could be lost. Turn fsync on and start again.');
+  }
+
+  statement<Row>(text: string): Statement<Row> {
+    this.statementTexts.add(text);
+    const name = `s${this.statementTexts.size}`;
+    const all = async (...values: SqlValue[]): Promise<Row[]> => {
+      const query = { name, text: text.replaceAll(/\?(\d+)/g, '$$$1'), values };
+      return (await this.pool.query(query)).rows as Row[];
+    };
+    return { all, get: async (...values) => (await all(...values))[0] };
+  }
+
+  async scan<Row>(query: CompiledQuery<Row>): Promise<Row[]> {
+    const client = await this.pool.connect();
+    try {
+      await client.query(`SET statement_timeout = ${scanTimeout}`);
+      const { rows } = await client.query(query.sql, [...query.parameters]);
+      return rows as Row[];
+    } catch (error) {
+      if (isCode(error, canceledBySystem)) {
+        throw new Refusal(commonErrors.UNAVAILABLE, { message: 'The search took too long; narrow it down' });
+      }
+      throw error;
+    } finally {
+      await client.query('RESET statement_timeout').catch(() => {});
+      client.release();
+    }
+  }
+
+  async migrate(migrations: Migrations): Promise<void> {
+    await applyMigrations(this.read, migrations);
+  }
+
+  async ping(): Promise<void> {
+    await this.read.executeQuery(CompiledQuery.raw('SELECT 1'));
+  }
+
+  async close(): Promise<void> {
+    await this.pool.end();
+  }
+}
+
+const isCode = (error: unknown, code: string): boolean =>
+  typeof error === 'object' && error !== null && 'code' in error && error.code === code;
