@@ -1,7 +1,7 @@
 /** The load of `fanout`: one message after the other to a group, each waited for at every member. */
 import { randomUUID } from 'node:crypto';
 import type { Client } from './client.ts';
-import { markedNumber } from './exchange.ts';
+import { markedNumber, NO_MARK } from './exchange.ts';
 import { cpuMicros } from './process.ts';
 import { percentile } from './report.ts';
 
@@ -39,6 +39,7 @@ export async function broadcast(members: Client[], options: BroadcastOptions): P
       if (frame.startsWith('42["error"')) faults.push(frame);
       if (!frame.startsWith('42["message:received"')) return;
       const number = markedNumber(frame, mark);
+      if (number === NO_MARK) return;
       if (number !== current || lastSeen[index] === number) {
         faults.push(`member ${index} got message ${number} when ${current} was expected`);
         return;

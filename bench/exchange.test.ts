@@ -90,3 +90,13 @@ test('an exchange of a given count ends by itself', async () => {
   assert.equal(result.messages, 100);
   assert.deepEqual(result.faults, []);
 });
+
+test('an exchange leaves out messages of another run', async () => {
+  const pair = relayedPair((_, { sent, received }) => {
+    pair[1]?.onFrame('42["message:received",{"content":"another1 7 from before"}]');
+    sent();
+    received();
+  });
+  const result = await exchange(pair, { inFlight: 2, warmupSeconds: 0, seconds: 0.05, serverPid: process.pid });
+  assert.deepEqual(result.faults, []);
+});

@@ -38,7 +38,8 @@ const DRAIN_PATIENCE_MS = 10_000;
 const LATE_MS = 100;
 const FILLER = ' the quick brown fox jumps over the lazy dog, twice';
 const CONTENT = '"content":"';
-const NO_MARK = -1;
+/** Of a message that another run sent. */
+export const NO_MARK = -1;
 
 /** `clients[2n]` writes to `clients[2n + 1]`; the window of a writer advances when its own `message:sent` comes back. */
 export async function exchange(clients: Client[], options: ExchangeOptions): Promise<ExchangeResult> {
@@ -84,7 +85,7 @@ class Run {
   readonly sentLatencies: number[] = [];
   readonly receivedLatencies: number[] = [];
   private readonly limit: number;
-  /** Tells this run's messages from stragglers of another. */
+  /** Tells this run's messages from those of another, which a server may send again to a client that came back. */
   private readonly mark = randomUUID().slice(0, 8);
   private readonly sentAt: number[] = [];
   private readonly clientIds: string[] = [];
@@ -111,7 +112,9 @@ class Run {
     let last = NO_MARK;
     reader.onFrame = (frame) => {
       if (!frame.startsWith('42["message:received"')) return;
-      const number = this.takeReception(frame);
+      const number = markedNumber(frame, this.mark);
+      if (number === NO_MARK) return;
+      this.takeReception(number);
       if (number < last) this.disordered += 1;
       last = number;
     };
@@ -158,7 +161,7 @@ class Run {
       [count((n) => this.acknowledgements[n] !== 0 && this.receptions[n] === 0), 'acknowledged but not received'],
       [count((n) => (this.receptions[n] ?? 0) > 1), 'received twice'],
       [this.disordered, 'received out of order'],
-      [this.strangers, 'acknowledged under another clientId, or unknown'],
+      [this.strangers, 'acknowledged under another clientId, or never sent'],
       [this.refusals.length, `refused: ${this.refusals[0]}`],
     ];
     return found.filter(([times]) => times > 0).map(([times, what]) => `${times} ${what}`);
@@ -178,6 +181,7 @@ class Run {
 
   private takeAcknowledgement(frame: string, sendNext: () => void): void {
     const number = markedNumber(frame, this.mark);
+    if (number === NO_MARK) return;
     const clientId = this.clientIds[number];
     if (clientId === undefined || !frame.includes(clientId)) {
       this.strangers += 1;
@@ -189,16 +193,14 @@ class Run {
     sendNext();
   }
 
-  private takeReception(frame: string): number {
-    const number = markedNumber(frame, this.mark);
-    if (number < 0 || number >= this.sentAt.length) {
+  private takeReception(number: number): void {
+    if (this.sentAt[number] === undefined) {
       this.strangers += 1;
-      return NO_MARK;
+      return;
     }
     this.received += 1;
     this.receptions[number] = (this.receptions[number] ?? 0) + 1;
     this.note(this.receivedLatencies, number);
-    return number;
   }
 
   private note(latencies: number[], number: number): void {

@@ -48,7 +48,9 @@ if (!bench) {
   process.exitCode = name === undefined || name === '--help' || name === '-h' ? 0 : 2;
 } else {
   try {
-    const sound = await bench.run(readOptions(args));
+    const options = readOptions(args);
+    if (options.selfCheck) console.log('Self-check: "ours" is the bare server, too.');
+    const sound = await bench.run(options);
     if (!sound) process.exitCode = 1;
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);

@@ -22,7 +22,8 @@ const POSTGRES_THROUGHPUT = 0.8;
 const GENERATOR_LIMIT = 0.95;
 
 interface Sample extends ExchangeResult {
-  databaseCpuMicros: number;
+  /** Of PostgreSQL's processes; undefined without it. */
+  databaseCpuMicros: number | undefined;
 }
 
 /** Runs both servers side by side and prints three loads; false when a message was lost, doubled or out of order. */
@@ -88,8 +89,8 @@ async function sample(
   side: Side,
   load: { inFlight: number; warmup: number; seconds: number },
 ): Promise<Sample> {
-  let databaseCpu: Promise<number> = Promise.resolve(0);
-  let meter = side.database?.cpuMeter();
+  let meter: Promise<() => Promise<number>> | undefined;
+  let databaseCpu: Promise<number> | undefined;
   const result = await generator.exchange(side.label, {
     inFlight: load.inFlight,
     warmupSeconds: load.warmup,
@@ -97,7 +98,7 @@ async function sample(
     serverPid: side.target.pid,
     onWindow: (edge) => {
       if (edge === 'begin') meter = side.database?.cpuMeter();
-      else if (meter) databaseCpu = meter.then((read) => read());
+      else databaseCpu = meter?.then((read) => read());
     },
   });
   return { ...result, databaseCpuMicros: await databaseCpu };
@@ -134,8 +135,8 @@ function printLoad(bare: Sample[], ours: Sample[], goals: Goals): void {
     compared('send → message:received p50', (s) => s.receivedP50, milliseconds),
     compared('send → message:received p99', (s) => s.receivedP99, milliseconds),
   ]);
-  const database = median(ours.map((s) => s.databaseCpuMicros / s.messages));
-  if (database > 0) console.log(`  PostgreSQL CPU per message: ${microseconds(database)}`);
+  const database = ours.flatMap((s) => (s.databaseCpuMicros === undefined ? [] : s.databaseCpuMicros / s.messages));
+  if (database.length > 0) console.log(`  PostgreSQL CPU per message: ${microseconds(median(database))}`);
   const busy = [bare, ours].map((side) => median(side.map((s) => s.clientLoad)));
   console.log(`  load generator: ${busy.map((share) => `${Math.round(share * 100)} %`).join(' and ')} of one core`);
   if (busy.some((share) => share > GENERATOR_LIMIT)) {

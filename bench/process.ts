@@ -22,7 +22,7 @@ export interface Running {
 export interface Stage {
   /** An empty folder that `close` removes. */
   folder(): string;
-  /** Starts `node <args>` with only the given environment and waits for the line that says where it listens. */
+  /** Starts `node <args>`, a file of this repository first, with only the given environment, and waits for the line that says where it listens. */
   start(args: string[], env?: Record<string, string>): Promise<Running>;
   /** Starts `node <args>` and returns at once. */
   spawn(args: string[], env?: Record<string, string>): ChildProcess;
@@ -58,8 +58,10 @@ export function openStage(): Stage {
       return folder;
     },
     spawn(args, env = {}) {
-      const child = spawn(process.execPath, args, {
-        cwd: repositoryPath('.'),
+      const [file = '', ...rest] = args;
+      // Not the caller's working directory: a `.env` there must not reach what is measured.
+      const child = spawn(process.execPath, [repositoryPath(file), ...rest], {
+        cwd: stage.folder(),
         env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...env },
         stdio: ['ignore', 'pipe', 'inherit'],
       });
