@@ -1,0 +1,164 @@
+import { randomUUID } from 'node:crypto';
+import { isIP, type Socket } from 'node:net';
+import cors from '@fastify/cors';
+import helmet from '@fastify/helmet';
+import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
+import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { commonErrors, Refusal } from '../../kernel/errors.ts';
+import { type Envelope, failureOf } from './failure.ts';
+import { loggableUrl } from './logger.ts';
+
+export type HttpOptions = Readonly<{
+  logger: FastifyBaseLogger;
+  /** CIDR list of proxies whose X-Forwarded-For is believed, separated by commas; without it nobody's. */
+  trustProxy?: string | undefined;
+  /** Origins that browsers may call from, separated by commas; without it any, without credentials. */
+  corsOrigins?: string | undefined;
+  /** How long a connection may say nothing before its first request, in seconds. */
+  silentSeconds?: number;
+}>;
+
+export interface Http {
+  readonly app: FastifyInstance;
+  /** The longest prefix of the path decides. Also what the framework itself refuses is said in it. */
+  setEnvelope(prefix: string, envelope: Envelope): void;
+}
+
+const bodyLimit = 1_048_576;
+const saneId = /^[\w.-]{1,64}$/;
+const listOf = (text: string | undefined): string[] => (text ?? '').split(',').flatMap((part) => part.trim() || []);
+
+/** One HTTP server: request ids, logs without secrets, strict JSON, security headers, failures in the doors' words. */
+export function createHttp(options: HttpOptions): Http {
+  const envelopes: { prefix: string; envelope: Envelope }[] = [];
+  const envelopeOf = (url: string): Envelope =>
+    envelopes.find(({ prefix }) => isUnder(url, prefix))?.envelope ?? plainEnvelope;
+  const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
+    answerFailure(error, request, reply, envelopeOf(request.url));
+  const proxies = proxiesOf(options.trustProxy);
+  const app: FastifyInstance = fastify({
+    loggerInstance: options.logger,
+    disableRequestLogging: true,
+    genReqId: ({ headers }) => idOf(headers['x-request-id']),
+    trustProxy: proxies.length === 0 ? false : proxies,
+    bodyLimit,
+    requestTimeout: 60_000,
+    // Node counts a new connection as one whose headers have not come; looked at twice within the time.
+    http: { headersTimeout: (options.silentSeconds ?? 20) * 1_000, connectionsCheckingInterval: 500 },
+    frameworkErrors: fail,
+    clientErrorHandler: (error, socket) => answerUnreadable(error.code, socket, envelopeOf('/')),
+  });
+  app.setValidatorCompiler(TypeBoxValidatorCompiler);
+  app.setErrorHandler(fail);
+  app.setNotFoundHandler((request, reply) => fail(new Refusal(commonErrors.NOT_FOUND), request, reply));
+  acceptOnlyJson(app);
+  addHeaders(app, listOf(options.corsOrigins));
+  logRequests(app);
+  return {
+    app,
+    setEnvelope(prefix, envelope) {
+      envelopes.push({ prefix, envelope });
+      envelopes.sort((left, right) => right.prefix.length - left.prefix.length);
+    },
+  };
+}
+
+const isUnder = (url: string, prefix: string): boolean =>
+  url.startsWith(prefix) && (prefix.endsWith('/') || /^(?:[/?#]|$)/.test(url.slice(prefix.length)));
+
+const plainEnvelope: Envelope = ({ kind, message }) => ({
+  status: kind === 'internal' ? 500 : kind === 'not_found' ? 404 : 400,
+  body: { message },
+});
+
+/** A wrong entry would be dangerous in silence: `true` or a number of hops believes whoever connects. */
+function proxiesOf(text: string | undefined): string[] {
+  const proxies = listOf(text);
+  for (const proxy of proxies) {
+    const [address = '', bits, more] = proxy.split('/');
+    const width = isIP(address) === 6 ? 128 : 32;
+    const sane = isIP(address) !== 0 && more === undefined && (bits === undefined || isBits(bits, width));
+    if (!sane) throw new Error(`TRUST_PROXY must be a list of addresses or networks (10.0.0.0/8), not "${proxy}"`);
+  }
+  return proxies;
+}
+
+const isBits = (text: string, width: number): boolean => /^\d{1,3}$/.test(text) && Number(text) <= width;
+
+const idOf = (given: string | string[] | undefined): string =>
+  typeof given === 'string' && saneId.test(given) ? given : randomUUID();
+
+/** JSON only, no prototype poisoning; an empty body is no body, because many clients always send the header. */
+function acceptOnlyJson(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body: string, done) => {
+    if (body === '') done(null, undefined);
+    else void parse(request, body, done);
+  });
+}
+
+/** Bearer tokens instead of cookies make `*` safe; credentials only for origins that the operator names. */
+function addHeaders(app: FastifyInstance, origins: readonly string[]): void {
+  void app.register(cors, {
+    origin: origins.length === 0 ? '*' : [...origins],
+    credentials: origins.length > 0,
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    exposedHeaders: ['X-RateLimit-Limit', 'X-RateLimit-Remaining', 'X-RateLimit-Reset', 'Retry-After', 'X-Request-Id'],
+    maxAge: 600,
+  });
+  void app.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        scriptSrc: ["'self'"],
+        styleSrc: ["'self'"],
+        imgSrc: ["'self'", 'data:'],
+        fontSrc: ["'self'"],
+        connectSrc: ["'self'"],
+        baseUri: ["'none'"],
+        formAction: ["'self'"],
+        frameAncestors: ["'none'"],
+      },
+    },
+    // The API is meant to be read from other origins, as CORS above says.
+    crossOriginResourcePolicy: { policy: 'cross-origin' },
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id);
+  });
+}
+
+function logRequests(app: FastifyInstance): void {
+  app.addHook('onResponse', async (request, reply) => {
+    const { method, url, ip } = request;
+    const took = Math.round(reply.elapsedTime * 10) / 10;
+    request.log.info({ method, url: loggableUrl(url), status: reply.statusCode, ms: took, address: ip }, 'request');
+  });
+}
+
+function answerFailure(error: unknown, request: FastifyRequest, reply: FastifyReply, envelope: Envelope): FastifyReply {
+  const failure = failureOf(error);
+  const { status, body } = envelope(failure);
+  if (failure.kind === 'internal') request.log.error({ err: error, url: loggableUrl(request.url) }, 'request failed');
+  if (failure.kind === 'unavailable') request.log.warn({ err: error, url: loggableUrl(request.url) }, 'unavailable');
+  reply.header('x-request-id', request.id);
+  if (failure.retryAfter !== undefined) reply.header('retry-after', failure.retryAfter);
+  return reply.code(status).type('application/json; charset=utf-8').serializer(JSON.stringify).send(body);
+}
+
+/** What Node's parser could not read has no request; the connection is over after the answer. */
+function answerUnreadable(code: string, socket: Socket, envelope: Envelope): void {
+  if (code === 'ECONNRESET' || socket.destroyed) return;
+  if (socket.writable) {
+    const late = code === 'ERR_HTTP_REQUEST_TIMEOUT';
+    const message = late ? 'The request did not arrive in time' : 'The request could not be read';
+    const body = JSON.stringify(envelope({ ...commonErrors.INVALID_INPUT, message }).body);
+    const line = late ? '408 Request Timeout' : '400 Bad Request';
+    socket.write(
+      `HTTP/1.1 ${line}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    );
+  }
+  socket.destroy();
+}

@@ -1,0 +1,87 @@
+import { createHash, createHmac, createSecretKey, hkdfSync, randomBytes } from 'node:crypto';
+import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
+import type { Clock } from '../../kernel/clock.ts';
+import { Refusal } from '../../kernel/errors.ts';
+import type { Role } from '../../kernel/principal.ts';
+import { identityErrors } from './errors.ts';
+
+const issuer = 'rendezvous';
+/** What RFC 9068 calls access tokens; no other kind of token of ours has it, so none is taken for one. */
+const accessType = 'at+jwt';
+/** A token of ours has about 400 characters. */
+const longestToken = 4_096;
+/** How long after it was issued an expired token may continue a connection, in seconds. */
+const continuationSeconds = 12 * 3_600;
+
+/** What an access token says; whether its session still lives is the database's to say. */
+export type Claims = Readonly<{ id: string; sessionId: string }>;
+
+export interface AccessTokens {
+  /** `until`: milliseconds; no token outlives its session. */
+  issue(holder: { id: string; sessionId: string; role: Role; until: number }): Promise<string>;
+  /** Refuses INVALID_TOKEN. With `continuation` an expired token passes for 12 hours after it was issued. */
+  verify(token: string, options?: { continuation?: boolean }): Promise<Claims>;
+}
+
+export function buildAccessTokens(secret: Uint8Array, clock: Clock, seconds: number): AccessTokens {
+  const key = createSecretKey(secret);
+  return {
+    async issue({ id, sessionId, role, until }) {
+      const now = Math.floor(clock.now() / 1_000);
+      return new SignJWT({ sid: sessionId, role, userId: id })
+        .setProtectedHeader({ alg: 'HS256', typ: accessType })
+        .setSubject(id)
+        .setIssuer(issuer)
+        .setAudience(issuer)
+        .setIssuedAt(now)
+        .setExpirationTime(Math.min(now + seconds, Math.floor(until / 1_000)))
+        .sign(key);
+    },
+    async verify(token, { continuation = false } = {}) {
+      if (token.length > longestToken) throw new Refusal(identityErrors.INVALID_TOKEN);
+      const now = clock.now();
+      try {
+        const { payload } = await jwtVerify(token, key, {
+          algorithms: ['HS256'],
+          issuer,
+          audience: issuer,
+          typ: accessType,
+          requiredClaims: ['sub', 'sid', 'iat', 'exp'],
+          currentDate: new Date(now),
+        });
+        return claimsOf(payload);
+      } catch (error) {
+        if (continuation && mayContinue(error, now / 1_000)) return claimsOf(error.payload);
+        throw new Refusal(identityErrors.INVALID_TOKEN, { cause: error });
+      }
+    },
+  };
+}
+
+/** jose looks at the expiry after the signature and every other claim, so this is all that was wrong. */
+const mayContinue = (error: unknown, now: number): error is errors.JWTExpired =>
+  error instanceof errors.JWTExpired &&
+  error.claim === 'exp' &&
+  typeof error.payload.iat === 'number' &&
+  now - error.payload.iat <= continuationSeconds;
+
+function claimsOf({ sub, sid }: JWTPayload): Claims {
+  if (typeof sub !== 'string' || typeof sid !== 'string') throw new Refusal(identityErrors.INVALID_TOKEN);
+  return { id: sub, sessionId: sid };
+}
+
+/** The stored form of refresh tokens and service keys, which are random enough to need no salt. */
+export const secretHash = (text: string): Uint8Array => createHash('sha256').update(text).digest();
+
+export const newRefreshToken = (): string => `rt_${randomBytes(32).toString('base64url')}`;
+
+export const newServiceKey = (): string => `rk_${randomBytes(32).toString('base64url')}`;
+
+/**
+ * The successor of a refresh token, by HMAC with a key of its own: a client whose answer was lost gets the same one
+ * again, although only hashes are stored.
+ */
+export function refreshSuccession(secret: Uint8Array): (token: string) => string {
+  const key = createSecretKey(Buffer.from(hkdfSync('sha256', secret, '', 'rendezvous refresh token', 32)));
+  return (token) => `rt_${createHmac('sha256', key).update(token).digest('base64url')}`;
+}
