@@ -79,8 +79,8 @@ const entries: Rule[] = [
   },
   {
     name: 'implementations-only-from-app',
-    comment: 'Only app.ts, tests and worker entries import an implementation; everybody else imports the port.',
-    from: { path: `${SRC}/`, pathNot: [`${SRC}/app\\.ts$`, TEST, INFRA] },
+    comment: 'Only app.ts, storage.ts, tests, worker entries and the one file per engine of a module import an implementation.',
+    from: { path: `${SRC}/`, pathNot: [`${SRC}/(app|storage)\\.ts$`, TEST, INFRA, `${MODULES}[^/]+/store\\.[^/.]+\\.ts$`] },
     to: { path: IMPLEMENTATION },
   },
   {
@@ -94,6 +94,12 @@ const entries: Rule[] = [
     comment: 'log.sqlite.ts may build on sql.sqlite.ts: same engine. Of anything else it imports the port.',
     from: { path: `${INFRA}([^/]+)/[^/.]+\\.([^/.]+)\\.ts$`, pathNot: [TEST, WORKER] },
     to: { path: IMPLEMENTATION, pathNot: [`${INFRA}$1/`, `/[^/.]+\\.$2\\.ts$`] },
+  },
+  {
+    name: 'module-stores-of-one-engine',
+    comment: 'store.sqlite.ts builds on log.sqlite.ts and sql.sqlite.ts: same engine, no other.',
+    from: { path: `${MODULES}[^/]+/store\\.([^/.]+)\\.ts$` },
+    to: { path: IMPLEMENTATION, pathNot: `/[^/.]+\\.$1\\.ts$` },
   },
   {
     name: 'ports-without-implementation',

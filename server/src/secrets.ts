@@ -72,6 +72,7 @@ function strong(secret: string): Uint8Array {
 /** One of the well-known texts, also written several times over, or fewer than eight different characters. */
 function isGuessable(secret: string): boolean {
   const text = secret.trim().toLowerCase();
+  const only = (known: string) => text.includes(known) && text.replaceAll(known, '').replace(/[\W_\d]/g, '') === '';
   return (
     new Set(text).size < 8 ||
     wellKnown.some(

@@ -1,16 +1,15 @@
-import type { StatementSync } from 'node:sqlite';
 import type { SqliteSql } from '../sql/sql.sqlite.ts';
 import { type ApplyDrafts, CommitQueue } from './commit-queue.ts';
 import { DeferredIndex } from './deferred-index.ts';
-import type { Interval, LoadBodies, Log, NewRow, Row, Transaction } from './log.ts';
-import { bodiesOf, pageQuery, type StoredRow } from './rows.ts';
+import type { Interval, Log, NewRow, Row, Segment, Transaction } from './log.ts';
+import { pageOfNumbers, Rows } from './rows.ts';
 import { topicOf } from './topic.ts';
 
 /** How long an index entry may wait while nothing else is written, in milliseconds. */
 const flushEvery = 1_000;
 
-/** A draft's row inside a batch: what is in `body` is kept in memory only, its module stores it under the `seq`. */
-export type PointerRow = Readonly<{ topic: number; peer: number | null; type: string; body: unknown; at: number }>;
+/** A draft's row inside a batch, which its segment has stored under `seq`. */
+export type SegmentRow = Readonly<{ seq: number; topic: number; peer: number | null; type: string; body: unknown; at: number }>;
 
 /** The log on SQLite: one writer, numbers handed out in memory, group commit, the topic index behind the commit. */
 export class SqliteLog implements Log {
@@ -20,7 +19,8 @@ export class SqliteLog implements Log {
   readonly #now: () => number;
   readonly #queue: CommitQueue;
   readonly #statements: ReturnType<typeof prepare>;
-  readonly #pointers = new Map<string, LoadBodies>();
+  readonly #notes = new Map<string, (row: Row) => void>();
+  readonly #table: Rows;
   readonly #topics: DeferredIndex;
   readonly #indexes: DeferredIndex[] = [];
   readonly #flushTimer: NodeJS.Timeout;
@@ -34,6 +34,7 @@ export class SqliteLog implements Log {
     this.#sql = sql;
     this.#now = now;
     this.#statements = prepare(sql);
+    this.#table = new Rows(sql);
     const state = sql.writer.prepare('SELECT epoch, head FROM log_state').get();
     this.epoch = String(state?.epoch);
     this.#head = Number(state?.head);
@@ -50,7 +51,6 @@ export class SqliteLog implements Log {
     this.#topics = this.deferIndex('topics', (entries) => {
       for (const [topic, seq] of entries) insertTopic.run(topic, seq);
     });
-    this.#indexRows(sql.writer.prepare('SELECT seq, topic, peer FROM log WHERE seq > ? ORDER BY seq'));
     this.#flushTimer = setInterval(() => void this.flushIndexes(), flushEvery);
     this.#flushTimer.unref();
   }
@@ -63,8 +63,18 @@ export class SqliteLog implements Log {
     return (await this.#statements.floor.get())?.floor ?? 0;
   }
 
-  pointer(type: string, load: LoadBodies): void {
-    this.#pointers.set(type, load);
+  addSegment(segment: Segment): void {
+    this.#table.addSegment(segment);
+  }
+
+  /** Indexes what a killed server had written but not indexed yet. */
+  async start(): Promise<void> {
+    for (let after = this.#topics.watermark; after < this.#head; ) {
+      const rows = await this.rowsAfter(after, 1_000);
+      for (const row of rows) this.#indexTopics(row);
+      await this.flushIndexes();
+      after = Math.min(after + 1_000, this.#head);
+    }
   }
 
   /** Registers an index that is written behind the commit, by this log's batches. */
@@ -79,12 +89,19 @@ export class SqliteLog implements Log {
     return (draft) => this.#queue.submit(apply, draft);
   }
 
-  /** Inside `apply` only: writes the row and returns its number. */
-  appendPointer(row: PointerRow): number {
-    const seq = this.#head + this.#rows.length + 1;
-    this.#statements.append.run(seq, row.topic, row.peer, row.type, null, null, row.at);
-    this.#rows.push({ ...row, seq, moves: null });
-    return seq;
+  /** Inside `apply` only: the number under which the next row must be stored. */
+  get nextSeq(): number {
+    return this.#head + this.#rows.length + 1;
+  }
+
+  /** For every committed row of this type, before it is announced: where an owner keeps its deferred index. */
+  afterCommit(type: string, note: (row: Row) => void): void {
+    this.#notes.set(type, note);
+  }
+
+  /** Inside `apply` only: the row has been stored under `nextSeq`. */
+  appendStored(row: SegmentRow): void {
+    this.#rows.push({ ...row, moves: null });
   }
 
   write<Result>(act: (transaction: Transaction) => Promise<Result>): Promise<Result> {
@@ -109,20 +126,19 @@ export class SqliteLog implements Log {
   }
 
   async rowsAfter(after: number, limit: number): Promise<Row[]> {
-    return this.#load(await this.#statements.rowsAfter.all(after, limit));
+    return this.#table.after(after, Math.min(limit, Math.max(this.#head - after, 0)));
   }
 
   async page(intervals: readonly Interval[], range: { after: number; upTo: number; limit: number }): Promise<Row[]> {
     await this.#indexedTo(range.upTo);
-    const stored = await this.#sql.scan<StoredRow>(pageQuery(this.#sql.read, intervals, range));
-    return this.#load(stored);
+    const found = await this.#sql.scan(pageOfNumbers(this.#sql.read, intervals, range));
+    return this.#table.at(found.map(({ seq }) => seq));
   }
 
   async count(intervals: readonly Interval[], { after, limit }: { after: number; limit: number }): Promise<number> {
     const upTo = this.#head;
     await this.#indexedTo(upTo);
-    const query = pageQuery(this.#sql.read, intervals, { after, upTo, limit });
-    return (await this.#sql.scan<StoredRow>(query)).length;
+    return (await this.#sql.scan(pageOfNumbers(this.#sql.read, intervals, { after, upTo, limit }))).length;
   }
 
   async intervals(account: number, after: number): Promise<Interval[]> {
@@ -148,7 +164,7 @@ export class SqliteLog implements Log {
   }
 
   #append(row: NewRow): void {
-    const seq = this.#head + this.#rows.length + 1;
+    const seq = this.nextSeq;
     const moves = row.moves ?? null;
     const at = this.#now();
     this.#statements.append.run(
@@ -181,7 +197,10 @@ export class SqliteLog implements Log {
     const rows = this.#rows;
     this.#head += rows.length;
     this.#forget();
-    for (const row of rows) this.#indexTopics(row);
+    for (const row of rows) {
+      this.#indexTopics(row);
+      this.#notes.get(row.type)?.(row);
+    }
     if (rows.length > 0) this.committed(rows);
   }
 
@@ -195,17 +214,6 @@ export class SqliteLog implements Log {
     this.#topics.add(row.topic, row.seq);
     if (row.peer !== null && row.peer !== row.topic) this.#topics.add(row.peer, row.seq);
   }
-
-  /** What a killed server had not indexed yet. */
-  #indexRows(rows: StatementSync): void {
-    for (const row of rows.iterate(this.#topics.watermark)) {
-      this.#indexTopics({ seq: Number(row.seq), topic: Number(row.topic), peer: row.peer === null ? null : Number(row.peer) });
-    }
-  }
-
-  #load(stored: readonly StoredRow[]): Promise<Row[]> {
-    return bodiesOf(stored, this.#pointers);
-  }
 }
 
 function prepare(sql: SqliteSql) {
@@ -215,9 +223,6 @@ function prepare(sql: SqliteSql) {
     enter: sql.writer.prepare('INSERT INTO readers (account, topic, from_seq) VALUES (?, ?, ?)'),
     leave: sql.writer.prepare('UPDATE readers SET to_seq = ? WHERE account = ? AND topic = ? AND to_seq IS NULL'),
     floor: sql.statement<{ floor: number }>('SELECT floor FROM log_state WHERE one = 1'),
-    rowsAfter: sql.statement<StoredRow>(
-      'SELECT seq, topic, peer, type, payload, moves, at FROM log WHERE seq > ?1 ORDER BY seq LIMIT ?2',
-    ),
     intervals: sql.statement<Interval>(
       'SELECT topic, from_seq AS "from", to_seq AS "to" FROM readers WHERE account = ?1 AND (to_seq IS NULL OR to_seq > ?2)',
     ),

@@ -5,8 +5,7 @@ export type Move = Readonly<{ account: number; topic: number; kind: 'enter' | 'l
 
 /**
  * One row of the log. `seq` is the only order there is. A row about two parties (a direct message) has a second topic,
- * `peer`, so that it is one row all the same. `body` is what readers of the topic may know: the payload, or, for a
- * pointer row, what the owning module loads by `seq`.
+ * `peer`, so that it is one row all the same. `body` is what readers of the topic may know.
  */
 export type Row = Readonly<{
   seq: number;
@@ -36,8 +35,18 @@ export interface Transaction {
   append(row: NewRow): void;
 }
 
-/** Loads what pointer rows of one type point to; a row that is missing from the answer has an empty body. */
-export type LoadBodies = (seqs: readonly number[]) => Promise<Map<number, unknown>>;
+/**
+ * Rows of one type that their module keeps in a table of its own, under their `seq`: a message is its row of the log, so
+ * content lies in one place, edits and deletions need no second write, and a batch dirties half the pages. A row whose
+ * content is gone keeps its number and has `body: null`.
+ */
+export interface Segment {
+  readonly type: string;
+  /** Rows with `after < seq <= upTo`, in any order. */
+  rowsBetween(after: number, upTo: number): Promise<Row[]>;
+  /** Those of these numbers that are of this segment. */
+  rowsAt(seqs: readonly number[]): Promise<Row[]>;
+}
 
 /** A topic and the closed interval of `seq` in which somebody may read it; `to` null: still open. */
 export type Interval = Readonly<{ topic: number; from: number; to: number | null }>;
@@ -57,8 +66,10 @@ export interface Log {
   /** The highest `seq` that retention has taken away; 0 when none. A cursor below it cannot be served. */
   floor(): Promise<number>;
   write<Result>(act: (transaction: Transaction) => Promise<Result>): Promise<Result>;
-  /** Says how to load the bodies of pointer rows of this type. */
-  pointer(type: string, load: LoadBodies): void;
+  /** Adds rows that a module keeps itself. Before `start`. */
+  addSegment(segment: Segment): void;
+  /** Once, when all segments are known and before anything is written or read: finishes what a killed server left. */
+  start(): Promise<void>;
   /** Rows by number, in order, from `after` (exclusive) on. */
   rowsAfter(after: number, limit: number): Promise<Row[]>;
   /** Rows of these topics with `after < seq <= upTo`, in order, each once. */

@@ -22,6 +22,7 @@ export const logMigrations = (engine: Engine): Migrations => ({
         sql`create table log (
               seq ${engine === 'sqlite' ? sql`integer` : sql`bigint`} primary key,
               topic bigint not null, peer bigint, type text not null, payload text, moves text, at bigint not null)`,
+        // Rows that a module keeps itself (messages) are not here, but their numbers are taken from the same head.
         sql`create table topic_rows (topic bigint not null, seq bigint not null, primary key (topic, seq)) ${byKeyOnly(engine)}`,
         sql`create table readers (account bigint not null, topic bigint not null, from_seq bigint not null, to_seq bigint,
               primary key (account, topic, from_seq)) ${byKeyOnly(engine)}`,

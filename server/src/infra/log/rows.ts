@@ -1,8 +1,9 @@
 import { type CompiledQuery, type Kysely, sql } from 'kysely';
-import type { Interval, LoadBodies, Move, Row } from './log.ts';
+import type { Sql, Statement } from '../sql/sql.ts';
+import type { Interval, Move, Row, Segment } from './log.ts';
 
-/** A row as it lies in the table; a pointer row has no payload. */
-export type StoredRow = {
+/** A row as it lies in the log's own table. */
+type StoredRow = {
   seq: number;
   topic: number;
   peer: number | null;
@@ -12,35 +13,59 @@ export type StoredRow = {
   at: number;
 };
 
-/** Loads the bodies that pointer rows point to, one call a type. */
-export async function bodiesOf(stored: readonly StoredRow[], pointers: ReadonlyMap<string, LoadBodies>): Promise<Row[]> {
-  const wanted = new Map<string, number[]>();
-  for (const { seq, type, payload } of stored) {
-    if (payload !== null) continue;
-    const seqs = wanted.get(type);
-    if (seqs === undefined) wanted.set(type, [seq]);
-    else seqs.push(seq);
+const columns = 'seq, topic, peer, type, payload, moves, at';
+
+/** Reads rows by number from the log's own table and from the segments. */
+export class Rows {
+  readonly #read: Kysely<object>;
+  readonly #between: Statement<StoredRow>;
+  readonly #segments: Segment[] = [];
+
+  constructor(database: Sql) {
+    this.#read = database.read;
+    this.#between = database.statement(`SELECT ${columns} FROM log WHERE seq > ?1 AND seq <= ?2`);
   }
-  const bodies = new Map<number, unknown>();
-  for (const [type, seqs] of wanted) {
-    for (const [seq, body] of (await pointers.get(type)?.(seqs)) ?? []) bodies.set(seq, body);
+
+  addSegment(segment: Segment): void {
+    this.#segments.push(segment);
   }
-  return stored.map(({ payload, moves, ...row }) => ({
-    ...row,
-    body: payload === null ? (bodies.get(row.seq) ?? null) : JSON.parse(payload),
-    moves: moves === null ? null : (JSON.parse(moves) as Move[]),
-  }));
+
+  /** Rows after a number, in order. Numbers have no gaps, so a range of `limit` numbers is a page. */
+  async after(after: number, limit: number): Promise<Row[]> {
+    const own = (await this.#between.all(after, after + limit)).map(rowFrom);
+    const parts = await Promise.all(this.#segments.map((segment) => segment.rowsBetween(after, after + limit)));
+    return [...own, ...parts.flat()].sort(bySeq);
+  }
+
+  /** The rows with these numbers, in order. */
+  async at(seqs: readonly number[]): Promise<Row[]> {
+    if (seqs.length === 0) return [];
+    const numbers = sql.join(seqs.map((seq) => sql.lit(seq)));
+    const query = sql<StoredRow>`select ${sql.raw(columns)} from log where seq in (${numbers})`.compile(this.#read);
+    const own = (await this.#read.executeQuery<StoredRow>(query)).rows.map(rowFrom);
+    if (own.length === seqs.length) return own.sort(bySeq);
+    const parts = await Promise.all(this.#segments.map((segment) => segment.rowsAt(seqs)));
+    return [...own, ...parts.flat()].sort(bySeq);
+  }
 }
+
+const bySeq = (a: Row, b: Row): number => a.seq - b.seq;
+
+const rowFrom = ({ payload, moves, ...row }: StoredRow): Row => ({
+  ...row,
+  body: payload === null ? null : JSON.parse(payload),
+  moves: moves === null ? null : (JSON.parse(moves) as Move[]),
+});
 
 /**
  * One index range a topic, each cut at the limit, merged by `seq`: the cost is (topics × limit) whatever the size of
  * the log. SQLite takes at most 500 parts in one compound statement; more topics are merged in groups.
  */
-export function pageQuery(
+export function pageOfNumbers(
   read: Kysely<object>,
   intervals: readonly Interval[],
   { after, upTo, limit }: { after: number; upTo: number; limit: number },
-): CompiledQuery<StoredRow> {
+): CompiledQuery<{ seq: number }> {
   const parts = intervals.map(({ topic, from, to }) => {
     const low = Math.max(after, from - 1);
     const high = Math.min(upTo, to ?? upTo);
@@ -52,8 +77,5 @@ export function pageQuery(
     groups.push(sql`select seq from (${group}) as merged`);
   }
   const seqs = groups.length === 0 ? sql`select 0 as seq where 1 = 0` : sql.join(groups, sql` union `);
-  return sql<StoredRow>`
-    select l.seq, l.topic, l.peer, l.type, l.payload, l.moves, l.at
-    from (select distinct seq from (${seqs}) as every order by seq limit ${limit}) as found
-    join log l on l.seq = found.seq order by l.seq`.compile(read);
+  return sql<{ seq: number }>`select distinct seq from (${seqs}) as every order by seq limit ${sql.lit(limit)}`.compile(read);
 }

@@ -25,8 +25,9 @@ export class Hub {
   readonly #replay: Replay;
   readonly #cursors: Cursors;
   readonly #replayMax: number;
-  readonly #bySession = new Map<string, Set<{ connection: Connection; end: (reason: string) => void }>>();
-  #count = 0;
+  readonly #bySession = new Map<string, Map<Connection, (reason: string) => void>>();
+  /** Live connections of each account, by its public id. */
+  readonly #online = new Map<string, number>();
 
   constructor({ log, delivery, replay, cursors, replayMax }: HubOptions) {
     this.#log = log;
@@ -34,10 +35,6 @@ export class Hub {
     this.#replay = replay;
     this.#cursors = cursors;
     this.#replayMax = replayMax;
-  }
-
-  get size(): number {
-    return this.#count;
   }
 
   offset(seq: number): string {
@@ -86,31 +83,31 @@ export class Hub {
   close(connection: Connection): void {
     this.#delivery.leave(connection.feed);
     this.#cursors.untrack(connection.feed);
-    const { sessionId } = connection.principal;
+    const { id, sessionId } = connection.principal;
+    const left = (this.#online.get(id) ?? 1) - 1;
+    if (left === 0) this.#online.delete(id);
+    else this.#online.set(id, left);
     const kept = this.#bySession.get(sessionId);
-    for (const entry of kept ?? []) {
-      if (entry.connection !== connection) continue;
-      kept?.delete(entry);
-      this.#count -= 1;
-    }
+    kept?.delete(connection);
     if (kept?.size === 0) this.#bySession.delete(sessionId);
   }
 
   /** Ends every connection of these login sessions on this node. */
   endSessions(sessionIds: readonly string[], reason: string): void {
-    for (const id of sessionIds) for (const { end } of [...(this.#bySession.get(id) ?? [])]) end(reason);
+    for (const id of sessionIds) for (const end of [...(this.#bySession.get(id)?.values() ?? [])]) end(reason);
   }
 
-  isOnline(account: number): boolean {
-    return this.#delivery.feedsOf(account).size > 0;
+  /** Whether an account, by its public id, has a live connection here. */
+  isOnline(id: string): boolean {
+    return this.#online.has(id);
   }
 
   #keep(connection: Connection, end: (reason: string) => void): void {
-    const { sessionId } = connection.principal;
-    const kept = this.#bySession.get(sessionId) ?? new Set();
-    kept.add({ connection, end });
+    const { id, sessionId } = connection.principal;
+    const kept = this.#bySession.get(sessionId) ?? new Map();
+    kept.set(connection, end);
     this.#bySession.set(sessionId, kept);
-    this.#count += 1;
+    this.#online.set(id, (this.#online.get(id) ?? 0) + 1);
     this.#delivery.follow(connection.feed);
     this.#cursors.track(connection.feed);
   }

@@ -1,0 +1,35 @@
+import { Type } from 'typebox';
+import type { Page } from '../../modules/messaging/index.ts';
+
+/** Query of every list: pages are counted from 1, a limit above 100 counts as 100. */
+export const pageQuery = Type.Object({
+  page: Type.Optional(Type.String({ pattern: '^[1-9]\\d{0,8}$' })),
+  limit: Type.Optional(Type.String({ pattern: '^[1-9]\\d{0,8}$' })),
+  before: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+  after: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+});
+
+const largestPage = 100;
+
+type Query = { page?: string; limit?: string; before?: string; after?: string };
+
+export function pageOf({ page, limit, before, after }: Query): Page {
+  return {
+    page: Number(page ?? 1),
+    limit: Math.min(Number(limit ?? 20), largestPage),
+    ...(before === undefined ? {} : { before }),
+    ...(after === undefined ? {} : { after }),
+  };
+}
+
+export const paginationSchema = Type.Object(
+  { page: Type.Integer(), limit: Type.Integer(), total: Type.Integer(), totalPages: Type.Integer() },
+  { additionalProperties: false },
+);
+
+export const pagination = ({ page, limit }: Page, total: number) => ({
+  page,
+  limit,
+  total,
+  totalPages: Math.ceil(total / limit),
+});

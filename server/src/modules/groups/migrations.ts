@@ -1,0 +1,21 @@
+import { type Kysely, sql } from 'kysely';
+import { identityColumn } from '../../infra/log/migrations.ts';
+import type { Engine, Migrations } from '../../infra/sql/sql.ts';
+
+export const groupMigrations = (engine: Engine): Migrations => ({
+  '2026-11-20-30-groups': {
+    async up(db: Kysely<unknown>) {
+      const id = engine === 'sqlite' ? sql`blob` : sql`bytea`;
+      const byKeyOnly = engine === 'sqlite' ? sql`without rowid` : sql``;
+      const statements = [
+        sql`create table groups (id ${identityColumn(engine)}, public_id ${id} not null, title text not null,
+              description text, cover text, type text not null, created_at bigint not null, updated_at bigint not null)`,
+        sql`create unique index groups_by_public_id on groups (public_id)`,
+        sql`create table group_members (group_id bigint not null, account bigint not null, role text not null,
+              joined_at bigint not null, primary key (group_id, account)) ${byKeyOnly}`,
+        sql`create index group_members_by_account on group_members (account, group_id)`,
+      ];
+      for (const statement of statements) await statement.execute(db);
+    },
+  },
+});

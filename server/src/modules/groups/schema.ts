@@ -1,0 +1,34 @@
+import { type Static, Type } from 'typebox';
+
+export const groupTypes = ['PRIVATE', 'PUBLIC', 'SECRET'] as const;
+export type GroupType = (typeof groupTypes)[number];
+export const memberRoles = ['OWNER', 'ADMIN', 'MEMBER'] as const;
+export type MemberRole = (typeof memberRoles)[number];
+
+const nothing = Type.Null();
+
+export const groupDraft = Type.Object({
+  title: Type.String({ minLength: 1, maxLength: 100 }),
+  description: Type.Optional(Type.Union([Type.String({ maxLength: 500 }), nothing])),
+  cover: Type.Optional(Type.Union([Type.String({ pattern: '^https?://', maxLength: 2_048 }), nothing])),
+  type: Type.Optional(Type.Union([...groupTypes.map((type) => Type.Literal(type)), nothing])),
+});
+export type GroupDraft = Static<typeof groupDraft>;
+
+export const newMember = Type.Object({
+  userId: Type.String({ minLength: 1, maxLength: 64 }),
+  role: Type.Optional(Type.Union([Type.Literal('MEMBER'), Type.Literal('ADMIN')])),
+});
+export type NewMember = Static<typeof newMember>;
+
+export type Group = Readonly<{
+  id: string;
+  title: string;
+  description: string | null;
+  cover: string | null;
+  type: GroupType;
+  createdAt: number;
+  updatedAt: number;
+}>;
+
+export type GroupWithMembers = Group & { members: { userId: string; role: MemberRole }[] };

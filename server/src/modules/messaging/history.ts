@@ -1,0 +1,150 @@
+import { type Kysely, sql } from 'kysely';
+import type { Row, Segment } from '../../infra/log/log.ts';
+import type { Sql } from '../../infra/sql/sql.ts';
+import { type IdBytes, idText } from '../../kernel/ids.ts';
+import { messageEvent } from './events.ts';
+import type { Message, MessageStatus, MessageType } from './schema.ts';
+import { messageRow } from './store.ts';
+
+/** A message joined with the public ids of everybody in it. */
+type StoredMessage = {
+  seq: number;
+  id: IdBytes;
+  conversation: number;
+  sender: number;
+  sender_id: IdBytes;
+  receiver: number | null;
+  receiver_id: IdBytes | null;
+  group_no: number | null;
+  group_id: IdBytes | null;
+  parent_id: IdBytes | null;
+  content: string;
+  type: MessageType;
+  status: MessageStatus;
+  metadata: string | null;
+  client_id: string | null;
+  created_at: number;
+  updated_at: number | null;
+};
+
+const columns = `m.seq, m.id, m.conversation, m.sender, s.public_id AS sender_id, m.receiver, r.public_id AS receiver_id,
+  m.group_id AS group_no, g.public_id AS group_id, p.id AS parent_id, m.content, m.type, m.status, m.metadata, m.client_id, m.created_at, m.updated_at`;
+const joins = `JOIN accounts s ON s.id = m.sender LEFT JOIN accounts r ON r.id = m.receiver
+  LEFT JOIN groups g ON g.id = m.group_id LEFT JOIN messages p ON p.seq = m.parent`;
+
+/** A conversation's place in the tables and how many messages its index holds. */
+export type ConversationRow = { id: number; total: number };
+
+/** Reads of messages by key; also the log's segment of them. */
+export class History implements Segment {
+  readonly type = messageEvent;
+  readonly #read: Kysely<object>;
+  readonly #scan: Sql['scan'];
+  readonly #statements: ReturnType<typeof prepare>;
+
+  constructor(database: Sql) {
+    this.#read = database.read;
+    this.#scan = (query) => database.scan(query);
+    this.#statements = prepare(database);
+  }
+
+  async conversation(low: number, high: number): Promise<ConversationRow | undefined> {
+    return this.#statements.conversation.get(low, high);
+  }
+
+  async seqOf(id: IdBytes, conversation: number): Promise<number | undefined> {
+    return (await this.#statements.seqOf.get(id, conversation))?.seq;
+  }
+
+  async byId(id: IdBytes): Promise<Message | undefined> {
+    const stored = await this.#statements.byId.get(id);
+    return stored === undefined ? undefined : messageFrom(stored);
+  }
+
+  /** Newest first, below `before`. */
+  async indexedBefore(conversation: number, before: number, limit: number): Promise<number[]> {
+    return (await this.#statements.before.all(conversation, before, limit)).map(({ seq }) => seq);
+  }
+
+  /** Oldest first, above `after`. */
+  async indexedAfter(conversation: number, after: number, limit: number): Promise<number[]> {
+    return (await this.#statements.after.all(conversation, after, limit)).map(({ seq }) => seq);
+  }
+
+  /** Newest first, past `offset` rows: the cost grows with the offset, so it runs off the event loop. */
+  async indexedPast(conversation: number, offset: number, limit: number): Promise<number[]> {
+    const query = sql<{ seq: number }>`
+      select seq from conversation_messages where conversation = ${conversation}
+      order by seq desc limit ${limit} offset ${offset}`;
+    return (await this.#scan(query.compile(this.#read))).map(({ seq }) => seq);
+  }
+
+  /** Messages by number; what does not exist is left out. */
+  async bySeq(seqs: readonly number[]): Promise<Map<number, Message>> {
+    return new Map((await this.#storedBySeq(seqs)).map((stored) => [stored.seq, messageFrom(stored)]));
+  }
+
+  async rowsBetween(after: number, upTo: number): Promise<Row[]> {
+    return (await this.#statements.between.all(after, upTo)).map(rowFrom);
+  }
+
+  async rowsAt(seqs: readonly number[]): Promise<Row[]> {
+    return (await this.#storedBySeq(seqs)).map(rowFrom);
+  }
+
+  async #storedBySeq(seqs: readonly number[]): Promise<StoredMessage[]> {
+    const found: StoredMessage[] = [];
+    for (let start = 0; start < seqs.length; start += 500) {
+      const part = sql.join(seqs.slice(start, start + 500).map((seq) => sql.lit(seq)));
+      const query = sql<StoredMessage>`select ${sql.raw(columns)} from messages m ${sql.raw(joins)} where m.seq in (${part})`;
+      found.push(...(await this.#read.executeQuery<StoredMessage>(query.compile(this.#read))).rows);
+    }
+    return found;
+  }
+
+  /** Whether the account reads the topic now. */
+  async isReader(account: number, topic: number): Promise<boolean> {
+    return (await this.#statements.isReader.get(account, topic)) !== undefined;
+  }
+}
+
+function prepare(database: Sql) {
+  const index = 'SELECT seq FROM conversation_messages WHERE conversation = ?1';
+  return {
+    conversation: database.statement<ConversationRow>('SELECT id, total FROM conversations WHERE low = ?1 AND high = ?2'),
+    seqOf: database.statement<{ seq: number }>('SELECT seq FROM messages WHERE id = ?1 AND conversation = ?2'),
+    between: database.statement<StoredMessage>(
+      `SELECT ${columns} FROM messages m ${joins} WHERE m.seq > ?1 AND m.seq <= ?2`,
+    ),
+    byId: database.statement<StoredMessage>(`SELECT ${columns} FROM messages m ${joins} WHERE m.id = ?1`),
+    before: database.statement<{ seq: number }>(`${index} AND seq < ?2 ORDER BY seq DESC LIMIT ?3`),
+    after: database.statement<{ seq: number }>(`${index} AND seq > ?2 ORDER BY seq LIMIT ?3`),
+    isReader: database.statement<object>(
+      'SELECT 1 AS yes FROM readers WHERE account = ?1 AND topic = ?2 AND to_seq IS NULL',
+    ),
+  };
+}
+
+const rowFrom = (stored: StoredMessage): Row => messageRow(messageFrom(stored), stored.group_no);
+
+function messageFrom(stored: StoredMessage): Message {
+  const { seq, conversation, sender, receiver, content, type, status, metadata } = stored;
+  return {
+    seq,
+    id: idText(stored.id),
+    conversation,
+    sender,
+    senderId: idText(stored.sender_id),
+    receiver,
+    receiverId: stored.receiver_id === null ? null : idText(stored.receiver_id),
+    groupId: stored.group_id === null ? null : idText(stored.group_id),
+    content,
+    type,
+    status,
+    parentId: stored.parent_id === null ? null : idText(stored.parent_id),
+    metadata: metadata === null ? null : JSON.parse(metadata),
+    clientId: stored.client_id,
+    createdAt: stored.created_at,
+    updatedAt: stored.updated_at ?? stored.created_at,
+  };
+}

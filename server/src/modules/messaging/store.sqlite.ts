@@ -1,0 +1,135 @@
+import type { DeferredIndex } from '../../infra/log/deferred-index.ts';
+import type { SqliteLog } from '../../infra/log/log.sqlite.ts';
+import type { SqliteSql } from '../../infra/sql/sql.sqlite.ts';
+import { commonErrors, type ErrorValue } from '../../kernel/errors.ts';
+import { messagingErrors } from './errors.ts';
+import { messageEvent } from './events.ts';
+import { type Draft, type MessageStore, messageOf, messageRow, type Verdict } from './store.ts';
+
+type Place = { conversation: number | null; receiver: number | null; group: number | null };
+
+/** Messages on SQLite: prepared statements, one row at a time, inside the batch's transaction. */
+export class SqliteMessageStore implements MessageStore {
+  readonly #log: SqliteLog;
+  readonly #statements: ReturnType<typeof prepare>;
+  readonly #index: DeferredIndex;
+  readonly append: (draft: Draft) => Promise<Verdict>;
+
+  constructor(sql: SqliteSql, log: SqliteLog) {
+    this.#log = log;
+    this.#statements = prepare(sql);
+    this.append = log.batch((drafts: readonly Draft[]) => drafts.map((draft) => this.#apply(draft)));
+    const { indexMessage, addToTotal } = this.#statements;
+    this.#index = log.deferIndex('conversations', (entries) => {
+      const added = new Map<number, number>();
+      for (const [conversation, seq] of entries) {
+        indexMessage.run(conversation, seq);
+        added.set(conversation, (added.get(conversation) ?? 0) + 1);
+      }
+      for (const [conversation, count] of added) addToTotal.run(count, conversation);
+    });
+    const rows = sql.writer.prepare('SELECT seq, conversation FROM messages WHERE seq > ? ORDER BY seq');
+    for (const row of rows.iterate(this.#index.watermark)) this.#index.add(Number(row.conversation), Number(row.seq));
+    log.afterCommit(messageEvent, (row) => this.#index.add((row.body as { conversation: number }).conversation, row.seq));
+  }
+
+  waiting(conversation: number): readonly number[] {
+    return this.#index.seqs(conversation);
+  }
+
+  #apply(draft: Draft): Verdict {
+    const place = draft.target.kind === 'direct' ? this.#directPlace(draft) : this.#groupPlace(draft);
+    if ('code' in place) return this.#refuse(draft, place);
+    const conversation = place.conversation ?? this.#openConversation(draft, place);
+    const parent = this.#parentOf(draft, conversation);
+    if (parent === undefined) return this.#refuse(draft, messagingErrors.PARENT_NOT_FOUND);
+    return this.#write(draft, { ...place, conversation, parent });
+  }
+
+  #write(draft: Draft, place: Place & { conversation: number; parent: number | null }): Verdict {
+    const { conversation, receiver, group, parent } = place;
+    const message = messageOf(draft, { seq: this.#log.nextSeq, conversation, receiver });
+    const written = this.#statements.insert.run(
+      message.seq,
+      draft.idBytes,
+      conversation,
+      draft.sender,
+      receiver,
+      group,
+      draft.content,
+      draft.type,
+      message.status,
+      parent,
+      draft.metadata === null ? null : JSON.stringify(draft.metadata),
+      draft.clientId,
+      draft.inputHash,
+      draft.at,
+    );
+    if (written.changes === 0) return this.#refuse(draft, commonErrors.KEY_REUSED);
+    this.#log.appendStored(messageRow(message, group));
+    return { outcome: 'sent', message };
+  }
+
+  /** A retry gets what the first try made, whatever has become of the receiver or the membership since. */
+  #refuse(draft: Draft, error: ErrorValue): Verdict {
+    const known = draft.clientId === null ? undefined : this.#statements.findKey.get(draft.clientId, draft.sender);
+    if (known === undefined) return { outcome: 'refused', error };
+    const same = Buffer.from(known.input_hash as Uint8Array).equals(draft.inputHash);
+    return same ? { outcome: 'repeated', seq: Number(known.seq) } : { outcome: 'refused', error: commonErrors.KEY_REUSED };
+  }
+
+  #directPlace(draft: Draft): Place | ErrorValue {
+    const found = this.#statements.findReceiver.get(draft.target.idBytes, draft.sender);
+    if (found === undefined) return messagingErrors.RECEIVER_NOT_FOUND;
+    return { conversation: numberOrNull(found.conversation), receiver: Number(found.id), group: null };
+  }
+
+  #groupPlace(draft: Draft): Place | ErrorValue {
+    const found = this.#statements.findGroup.get(draft.target.idBytes, draft.sender);
+    if (found === undefined) return messagingErrors.GROUP_NOT_FOUND;
+    if (found.member === null) return messagingErrors.NOT_A_MEMBER;
+    return { conversation: numberOrNull(found.conversation), receiver: null, group: Number(found.id) };
+  }
+
+  #openConversation(draft: Draft, { receiver, group }: Place): number {
+    const other = receiver ?? draft.sender;
+    const low = group === null ? Math.min(draft.sender, other) : 0;
+    const high = group === null ? Math.max(draft.sender, other) : group;
+    return Number(this.#statements.insertConversation.run(low, high).lastInsertRowid);
+  }
+
+  /** `null`: replies to nothing; `undefined`: to something that is not in this conversation. */
+  #parentOf(draft: Draft, conversation: number): number | null | undefined {
+    if (draft.parentBytes === null) return null;
+    const found = this.#statements.findParent.get(draft.parentBytes, conversation);
+    return found === undefined ? undefined : Number(found.seq);
+  }
+}
+
+const numberOrNull = (value: unknown): number | null => (typeof value === 'number' ? value : null);
+
+function prepare({ writer }: SqliteSql) {
+  return {
+    findKey: writer.prepare('SELECT seq, input_hash FROM messages WHERE client_id = ? AND sender = ?'),
+    findReceiver: writer.prepare(
+      `SELECT r.id, c.id AS conversation FROM accounts r
+       LEFT JOIN conversations c ON c.low = min(r.id, ?2) AND c.high = max(r.id, ?2)
+       WHERE r.public_id = ?1 AND r.deleted_at IS NULL`,
+    ),
+    findGroup: writer.prepare(
+      `SELECT g.id, c.id AS conversation,
+         (SELECT 1 FROM readers r WHERE r.account = ?2 AND r.topic = g.id * 8 + 1 AND r.to_seq IS NULL) AS member
+       FROM groups g LEFT JOIN conversations c ON c.low = 0 AND c.high = g.id
+       WHERE g.public_id = ?1`,
+    ),
+    insertConversation: writer.prepare('INSERT INTO conversations (low, high) VALUES (?, ?)'),
+    findParent: writer.prepare('SELECT seq FROM messages WHERE id = ? AND conversation = ?'),
+    insert: writer.prepare(
+      `INSERT INTO messages (seq, id, conversation, sender, receiver, group_id, content, type, status, parent,
+         metadata, client_id, input_hash, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT DO NOTHING`,
+    ),
+    indexMessage: writer.prepare('INSERT INTO conversation_messages (conversation, seq) VALUES (?, ?)'),
+    addToTotal: writer.prepare('UPDATE conversations SET total = total + ? WHERE id = ?'),
+  };
+}

@@ -1,0 +1,76 @@
+import type { Row } from '../../infra/log/log.ts';
+import { topicOf } from '../../infra/log/topic.ts';
+import type { ErrorValue } from '../../kernel/errors.ts';
+import type { IdBytes } from '../../kernel/ids.ts';
+import { messageEvent } from './events.ts';
+import type { Message, MessageType } from './schema.ts';
+
+/** A message that has passed the schema and waits for the next batch. */
+export type Draft = Readonly<{
+  sender: number;
+  senderId: string;
+  id: string;
+  idBytes: IdBytes;
+  target: { kind: 'direct' | 'group'; id: string; idBytes: IdBytes };
+  content: string;
+  type: MessageType;
+  parentId: string | null;
+  parentBytes: IdBytes | null;
+  metadata: Record<string, unknown> | null;
+  clientId: string | null;
+  /** Of everything the sender said, so that a key cannot be used for something else. */
+  inputHash: Uint8Array;
+  /** Whether the receiver had a live connection just before. */
+  receiverOnline: boolean;
+  at: number;
+}>;
+
+export type Verdict =
+  | { outcome: 'sent'; message: Message }
+  /** The key was used before with the same input; this is what it made. */
+  | { outcome: 'repeated'; seq: number }
+  | { outcome: 'refused'; error: ErrorValue };
+
+/**
+ * Writes messages. Promises, on both engines: the whole batch in one transaction, a verdict for each draft, and a
+ * refused draft touches nobody else; who may write where is decided there, from the rows as they are at that moment.
+ */
+export interface MessageStore {
+  append(draft: Draft): Promise<Verdict>;
+  /** Messages of a conversation that are committed but not in its index yet, oldest first. */
+  waiting(conversation: number): readonly number[];
+}
+
+/** The message that a draft becomes. */
+export function messageOf(
+  draft: Draft,
+  { seq, conversation, receiver }: { seq: number; conversation: number; receiver: number | null },
+): Message {
+  const direct = draft.target.kind === 'direct';
+  return {
+    seq,
+    id: draft.id,
+    conversation,
+    sender: draft.sender,
+    senderId: draft.senderId,
+    receiver,
+    receiverId: direct ? draft.target.id : null,
+    groupId: direct ? null : draft.target.id,
+    content: draft.content,
+    type: draft.type,
+    status: draft.receiverOnline ? 'DELIVERED' : 'SENT',
+    parentId: draft.parentId,
+    metadata: draft.metadata,
+    clientId: draft.clientId,
+    createdAt: draft.at,
+    updatedAt: draft.at,
+  };
+}
+
+/** The message as a row of the log: to the group, or to its receiver and its sender. */
+export function messageRow(message: Message, group: number | null): Row {
+  const { seq, sender, receiver, createdAt } = message;
+  const topic = group === null ? topicOf('user', receiver ?? sender) : topicOf('group', group);
+  const peer = group === null ? topicOf('user', sender) : null;
+  return { seq, topic, peer, type: messageEvent, body: message, moves: null, at: createdAt };
+}

@@ -1,0 +1,44 @@
+import type { Log } from './infra/log/log.ts';
+import { PostgresLog } from './infra/log/log.postgres.ts';
+import { SqliteLog } from './infra/log/log.sqlite.ts';
+import { logMigrations } from './infra/log/migrations.ts';
+import type { Engine, Migrations, Sql } from './infra/sql/sql.ts';
+import { PostgresSql } from './infra/sql/sql.postgres.ts';
+import { type SqliteOptions, SqliteSql } from './infra/sql/sql.sqlite.ts';
+import type { Clock } from './kernel/clock.ts';
+import { groupMigrations } from './modules/groups/index.ts';
+import { identityMigrations } from './modules/identity/index.ts';
+import { type MessageStore, messagingMigrations, PostgresMessageStore, SqliteMessageStore } from './modules/messaging/index.ts';
+
+/** The database, the log over it, and what of the modules differs by engine. */
+export type Storage = Readonly<{ sql: Sql; log: Log; messageStore: MessageStore }>;
+
+/** Every table of the program, in the order in which they are made. */
+const migrations = (engine: Engine): Migrations => ({
+  ...logMigrations(engine),
+  ...identityMigrations(engine),
+  ...groupMigrations(engine),
+  ...messagingMigrations(engine),
+});
+
+export type StorageOptions = { databaseUrl: string | undefined; file: string; clock: Clock };
+
+/** Opens the database, PostgreSQL where a URL is given, and brings its tables up to date. */
+export function openStorage({ databaseUrl, file, clock }: StorageOptions): Promise<Storage> {
+  return databaseUrl === undefined ? openSqlite({ path: file }, clock) : openPostgres(databaseUrl, clock);
+}
+
+export async function openSqlite(options: SqliteOptions, clock: Clock): Promise<Storage> {
+  const sql = new SqliteSql(options);
+  await sql.migrate(migrations('sqlite'));
+  const log = new SqliteLog(sql, clock.now);
+  return { sql, log, messageStore: new SqliteMessageStore(sql, log) };
+}
+
+async function openPostgres(url: string, clock: Clock): Promise<Storage> {
+  const sql = new PostgresSql({ url });
+  await sql.assertDurable();
+  await sql.migrate(migrations('postgres'));
+  const log = await PostgresLog.open(sql, clock.now);
+  return { sql, log, messageStore: new PostgresMessageStore(sql, log) };
+}
