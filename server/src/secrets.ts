@@ -73,16 +73,7 @@ function strong(secret: string): Uint8Array {
 function isGuessable(secret: string): boolean {
   const text = secret.trim().toLowerCase();
   const only = (known: string) => text.includes(known) && text.replaceAll(known, '').replace(/[\W_\d]/g, '') === '';
-  return (
-    new Set(text).size < 8 ||
-    wellKnown.some(
-      (known) =>
-        text
-          .split(known)
-          .join('')
-          .replace(/[\W_\d]/g, '') === '',
-    )
-  );
+  return new Set(text).size < 8 || wellKnown.some(only);
 }
 
 function kept(folder: string): string {

@@ -3,7 +3,13 @@ import { isIP, type Socket } from 'node:net';
 import cors from '@fastify/cors';
 import helmet from '@fastify/helmet';
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
-import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import { commonErrors, Refusal } from '../../kernel/errors.ts';
 import { type Envelope, failureOf } from './failure.ts';
 import { loggableUrl } from './logger.ts';
@@ -38,7 +44,7 @@ export function createHttp(options: HttpOptions): Http {
   const proxies = proxiesOf(options.trustProxy);
   const app: FastifyInstance = fastify({
     loggerInstance: options.logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: ({ headers }) => idOf(headers['x-request-id']),
     trustProxy: proxies.length === 0 ? false : proxies,
     bodyLimit,

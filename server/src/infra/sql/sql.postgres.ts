@@ -52,7 +52,8 @@ export class PostgresSql implements Sql {
 
   statement<Row>(text: string): Statement<Row> {
     this.statementTexts.add(text);
-    const name = `s${this.statementTexts.size}`;
+    // One name for one text, also when it is asked for again: a connection refuses a name with another text.
+    const name = `s${[...this.statementTexts].indexOf(text)}`;
     const all = async (...values: SqlValue[]): Promise<Row[]> => {
       const query = { name, text: text.replaceAll(/\?(\d+)/g, '$$$1'), values };
       return (await this.pool.query(query)).rows as Row[];

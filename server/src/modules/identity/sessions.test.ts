@@ -133,7 +133,8 @@ test('[social:rule logout-all revokes all devices] in one row, for one account',
   }
   await identity.authenticate(stranger.accessToken);
   const [row, ...more] = await revocations(house, before);
-  const { sessions } = row?.body as { sessions: string[] };
+  assert.ok(row);
+  const { sessions } = row.body as { sessions: string[] };
   assert.deepEqual(sessions.toSorted(), [first.principal.sessionId, second.principal.sessionId].toSorted());
   assert.deepEqual(more, []);
 });

@@ -1,0 +1,397 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { type Call, type Reply, startSocial } from '../../../test/support/social.ts';
+
+const ada = { username: 'john_doe', email: 'john@example.com', password: 'Password123' };
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+const isoTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+const tooMany = {
+  success: false,
+  message: 'Too many requests, please try again later.',
+  code: 'RATE_LIMIT_EXCEEDED',
+};
+
+const register = (call: Call, person: object = ada) => call('POST', '/api/v1/auth/register', { body: person });
+const login = (call: Call, body: object = ada, headers = {}) => call('POST', '/api/v1/auth/login', { body, headers });
+const dataOf = ({ body }: Reply) => body['data'] as Record<string, never>;
+
+/** A registered person's tokens. */
+async function signUp(
+  call: Call,
+  person: object = ada,
+): Promise<{ id: string; accessToken: string; refreshToken: string }> {
+  const reply = await register(call, person);
+  assert.equal(reply.status, 201, reply.text);
+  const { id = '', accessToken = '', refreshToken = '' } = dataOf(reply);
+  return { id, accessToken, refreshToken };
+}
+
+test('[social:POST /auth/register] answers the new account as documented, with its tokens', async (t) => {
+  const { call } = await startSocial(t);
+  const reply = await register(call);
+  assert.equal(reply.status, 201);
+  const { data: _data, ...around } = reply.body;
+  assert.deepEqual(around, { success: true, message: 'User registered successfully' });
+  const { id, lastSeen, createdAt, updatedAt, accessToken, refreshToken, ...rest } = dataOf(reply);
+  assert.deepEqual(rest, {
+    username: 'john_doe',
+    email: 'john@example.com',
+    avatar: null,
+    statusMessage: null,
+    role: 'USER',
+    isOnline: false,
+  });
+  assert.match(id ?? '', uuid);
+  for (const time of [lastSeen, createdAt, updatedAt]) assert.match(time ?? '', isoTime);
+  assert.equal((await call('GET', '/api/v1/auth/me', { token: accessToken ?? '' })).status, 200);
+  assert.equal((await call('POST', '/api/v1/auth/refresh', { body: { refreshToken } })).status, 200);
+  assert.equal(reply.headers.get('cache-control'), 'no-store');
+});
+
+test('[social:error CONFLICT] [social:error status 409] an email or username in use is refused', async (t) => {
+  const { call } = await startSocial(t);
+  await signUp(call);
+  for (const other of [
+    { username: 'other' },
+    { email: 'other@example.com' },
+    { username: 'JOHN_doe', email: 'x@example.com' },
+  ]) {
+    const reply = await register(call, { ...ada, ...other });
+    assert.equal(reply.status, 409);
+    assert.equal(reply.body['code'], 'CONFLICT');
+  }
+});
+
+test('[social:limit username 3-50 alphanumeric and underscore] [social:limit email format] [social:limit password min 8 upper lower number] [social:error VALIDATION_ERROR] the limits of a registration', async (t) => {
+  const { call } = await startSocial(t);
+  const refused: object[] = [
+    { username: 'ab' },
+    { username: 'a'.repeat(51) },
+    { username: 'john doe' },
+    { username: 'jöhn' },
+    { username: 'john\n' },
+    { username: 7 },
+    { username: ['john'] },
+    { username: null },
+    { email: 'john' },
+    { email: 'john@' },
+    { email: '@example.com' },
+    { email: 'jo hn@example.com' },
+    { email: `${'x'.repeat(250)}@example.com` },
+    { email: { $gt: '' } },
+    { email: ['john@example.com'] },
+    { password: 'Passw0r' },
+    { password: 'password123' },
+    { password: 'PASSWORD123' },
+    { password: 'Passwordabc' },
+    { password: `Aa1${'x'.repeat(126)}` },
+    { password: 12345678 },
+    { password: undefined },
+  ];
+  for (const change of refused) {
+    const reply = await register(call, { ...ada, ...change });
+    assert.equal(reply.status, 400, JSON.stringify(change));
+    assert.equal(reply.body['code'], 'VALIDATION_ERROR');
+  }
+  for (const body of ['[]', 'null', '"text"', '7', `${'['.repeat(10_000)}${']'.repeat(10_000)}`]) {
+    assert.equal((await call('POST', '/api/v1/auth/register', { body })).status, 400);
+  }
+  await signUp(call, { username: 'abc', email: 'a@example.com', password: 'Passw0rd' });
+  await signUp(call, { username: 'a'.repeat(50), email: 'b@example.com', password: `Aa1${'x'.repeat(125)}` });
+});
+
+test('no body of a registration gives a role', async (t) => {
+  const { call } = await startSocial(t);
+  const extras = { role: 'ADMIN', roles: ['ADMIN'], isManager: true, isAdmin: true, password_hash: 'x', id: 1 };
+  const reply = await register(call, { ...ada, ...extras });
+  assert.equal(dataOf(reply)['role'], 'USER');
+  const poisoned = '{"username":"eve","email":"e@example.com","password":"Password123","__proto__":{"role":"ADMIN"}}';
+  assert.equal((await call('POST', '/api/v1/auth/register', { body: poisoned })).status, 400);
+});
+
+test('[social:POST /auth/login] [social:rule tokens returned on register or login] answers the person and the tokens', async (t) => {
+  const { call } = await startSocial(t);
+  const { id } = await signUp(call);
+  const reply = await login(call, { email: 'JOHN@example.com', password: ada.password });
+  assert.equal(reply.status, 200);
+  assert.equal(reply.body['message'], 'Login successful');
+  const { user, accessToken, refreshToken, ...more } = dataOf(reply);
+  assert.deepEqual(more, {});
+  const { lastSeen, ...shown } = user as unknown as Record<string, string>;
+  assert.deepEqual(shown, { id, username: 'john_doe', email: 'john@example.com', role: 'USER', isOnline: true });
+  assert.match(lastSeen ?? '', isoTime);
+  assert.ok(accessToken && refreshToken);
+});
+
+test('[social:error UNAUTHORIZED] [social:error status 401] a wrong password and an unknown account get the same answer', async (t) => {
+  const { call } = await startSocial(t);
+  await signUp(call);
+  const wrong = await login(call, { email: ada.email, password: 'Password124' });
+  const unknown = await login(call, { email: 'nobody@example.com', password: 'Password124' });
+  assert.equal(wrong.status, 401);
+  assert.equal(wrong.body['code'], 'UNAUTHORIZED');
+  assert.equal(unknown.status, 401);
+  assert.equal(unknown.text, wrong.text);
+  const confused = [
+    { email: { $gt: '' } },
+    { email: [ada.email] },
+    { password: { $ne: '' } },
+    { password: 'x'.repeat(900_000) },
+  ];
+  for (const change of confused) assert.equal((await login(call, { ...ada, ...change })).status, 400);
+});
+
+test('[social:GET /auth/me] [social:header Authorization] shows the caller as documented', async (t) => {
+  const online = new Set<number>();
+  const { call, identity, clock } = await startSocial(t, { online, settings: { NODE_ENV: 'development' } });
+  const { id, accessToken } = await signUp(call);
+  const me = async () => {
+    const reply = await call('GET', '/api/v1/auth/me', { token: accessToken });
+    assert.equal(reply.status, 200);
+    assert.deepEqual(Object.keys(reply.body), ['success', 'data']);
+    return dataOf(reply) as Record<string, unknown>;
+  };
+  const { lastSeen, ...shown } = await me();
+  assert.match(String(lastSeen), isoTime);
+  assert.deepEqual(shown, {
+    id,
+    username: 'john_doe',
+    email: 'john@example.com',
+    avatar: null,
+    statusMessage: null,
+    role: 'ADMIN',
+    isOnline: true,
+  });
+  clock.forward(60_000);
+  assert.equal((await me())['isOnline'], false);
+  const { account } = await identity.authenticate(accessToken);
+  online.add(account);
+  assert.equal((await me())['isOnline'], true);
+  await identity.setRole(ada.email, 'MANAGER');
+  assert.equal((await me())['role'], 'USER');
+});
+
+test('every route behind the guard refuses callers without a live token', async (t) => {
+  const { call, identity } = await startSocial(t);
+  const { accessToken, refreshToken } = await signUp(call);
+  const { key } = await identity.createKey({ name: 'key', scopes: [] });
+  const headers = [
+    {},
+    { authorization: '' },
+    { authorization: 'Bearer' },
+    { authorization: 'Bearer  ' },
+    { authorization: accessToken },
+    { authorization: `Basic ${accessToken}` },
+    { authorization: `Bearer ${accessToken} ${accessToken}` },
+    { authorization: `Bearer ${accessToken}x` },
+    { authorization: `Bearer ${refreshToken}` },
+    { authorization: `Bearer ${key}` },
+    { cookie: `token=${accessToken}` },
+  ];
+  const routes = [
+    ['GET', 'me'],
+    ['POST', 'logout'],
+    ['POST', 'logout-all'],
+  ] as const;
+  for (const [method, path] of routes) {
+    for (const header of headers) {
+      const body = method === 'POST' ? { body: { refreshToken } } : {};
+      const reply = await call(method, `/api/v1/auth/${path}?token=${accessToken}`, { headers: header, ...body });
+      assert.equal(reply.status, 401, `${path} ${JSON.stringify(header)}`);
+      assert.equal(reply.body['code'], 'UNAUTHORIZED');
+    }
+  }
+  const anyCase = { authorization: `bearer ${accessToken}` };
+  assert.equal((await call('GET', '/api/v1/auth/me', { headers: anyCase })).status, 200);
+});
+
+test('[social:POST /auth/refresh] gives a new pair without an access token; garbage is refused', async (t) => {
+  const { call } = await startSocial(t);
+  const { refreshToken } = await signUp(call);
+  const reply = await call('POST', '/api/v1/auth/refresh', { body: { refreshToken } });
+  assert.equal(reply.status, 200);
+  assert.equal(reply.body['message'], 'Token refreshed successfully');
+  const pair = dataOf(reply);
+  assert.deepEqual(Object.keys(pair), ['accessToken', 'refreshToken']);
+  assert.notEqual(pair['refreshToken'], refreshToken);
+  for (const [body, status] of [
+    [{ refreshToken: 'x' }, 401],
+    [{ refreshToken: '' }, 400],
+    [{ refreshToken: 7 }, 400],
+    [{}, 400],
+  ] as const) {
+    assert.equal((await call('POST', '/api/v1/auth/refresh', { body })).status, status);
+  }
+});
+
+test('[social:POST /auth/logout] [social:rule data null on actions without result] ends the session at once', async (t) => {
+  const { call } = await startSocial(t);
+  const { accessToken, refreshToken } = await signUp(call);
+  const stranger = await signUp(call, { ...ada, username: 'eve', email: 'eve@example.com' });
+  const theft = await call('POST', '/api/v1/auth/logout', { token: stranger.accessToken, body: { refreshToken } });
+  assert.equal(theft.status, 401);
+  const reply = await call('POST', '/api/v1/auth/logout', { token: accessToken, body: { refreshToken } });
+  assert.equal(reply.status, 200);
+  assert.deepEqual(reply.body, { success: true, message: 'Logout successful', data: null });
+  assert.equal((await call('GET', '/api/v1/auth/me', { token: accessToken })).status, 401);
+  assert.equal((await call('POST', '/api/v1/auth/refresh', { body: { refreshToken } })).status, 401);
+});
+
+test('[social:POST /auth/logout-all] ends every session, with or without an empty JSON body', async (t) => {
+  const { call } = await startSocial(t);
+  for (const body of [undefined, '']) {
+    const first = body === undefined ? await signUp(call) : dataOf(await login(call));
+    const second = dataOf(await login(call));
+    const reply = await call('POST', '/api/v1/auth/logout-all', { token: first['accessToken'] ?? '', body });
+    assert.deepEqual(reply.body, { success: true, message: 'Logged out from all devices', data: null });
+    for (const { accessToken } of [first, second]) {
+      assert.equal((await call('GET', '/api/v1/auth/me', { token: accessToken ?? '' })).status, 401);
+    }
+  }
+});
+
+test('[social:limit rate register 5 per 15 minutes] [social:limit rate login 5 per 15 minutes] [social:limit rate authentication per IP] one counter per endpoint and address, all attempts count', async (t) => {
+  const settings = { RATE_LIMIT_AUTH: { count: 5, seconds: 900 } };
+  const { call, clock } = await startSocial(t, { settings, trustProxy: '' });
+  const resetAt = String(clock.now() / 1_000 + 900);
+  for (let n = 1; n <= 5; n += 1) {
+    const forged = {
+      'x-forwarded-for': `203.0.113.${n}`,
+      'x-real-ip': `203.0.113.${n}`,
+      forwarded: `for=203.0.113.${n}`,
+    };
+    const reply = await login(call, n % 2 === 0 ? { nonsense: true } : ada, forged);
+    assert.equal(reply.status, n % 2 === 0 ? 400 : 401);
+    assert.equal(reply.headers.get('x-ratelimit-limit'), '5');
+    assert.equal(reply.headers.get('x-ratelimit-remaining'), String(5 - n));
+    assert.equal(reply.headers.get('x-ratelimit-reset'), resetAt);
+  }
+  const refused = await login(call, ada, { 'x-forwarded-for': '203.0.113.99' });
+  assert.equal(refused.status, 429);
+  assert.deepEqual(refused.body, tooMany);
+  assert.equal(refused.headers.get('retry-after'), '900');
+  assert.equal(refused.headers.get('x-ratelimit-remaining'), '0');
+  await signUp(call);
+  clock.forward(900_000);
+  assert.equal((await login(call)).status, 200);
+});
+
+test('[social:limit rate general API 100 per 15 minutes per IP] [social:header X-RateLimit-Limit] [social:header X-RateLimit-Remaining] [social:header X-RateLimit-Reset] [social:error RATE_LIMIT_EXCEEDED] [social:error status 429] what has its own limit, or none, is not counted', async (t) => {
+  const { call, clock } = await startSocial(t, { settings: { RATE_LIMIT_GENERAL: { count: 3, seconds: 900 } } });
+  const { accessToken } = await signUp(call);
+  for (let n = 0; n < 5; n += 1) {
+    assert.equal((await login(call)).status, 200);
+    const health = await call('GET', '/api/v1/health');
+    assert.equal(health.status, 200);
+    assert.equal(health.headers.get('x-ratelimit-limit'), null);
+  }
+  for (let left = 2; left >= 0; left -= 1) {
+    const { status, headers } = await call('GET', '/api/v1/auth/me', left === 1 ? {} : { token: accessToken });
+    assert.equal(status, left === 1 ? 401 : 200);
+    assert.equal(headers.get('x-ratelimit-limit'), '3');
+    assert.equal(headers.get('x-ratelimit-remaining'), String(left));
+    assert.equal(headers.get('x-ratelimit-reset'), String(clock.now() / 1_000 + 900));
+  }
+  const refused = await call('GET', '/api/v1/auth/me', { token: accessToken });
+  assert.equal(refused.status, 429);
+  assert.deepEqual(refused.body, tooMany);
+  assert.equal((await login(call)).status, 200);
+});
+
+test('failed passwords are counted for one account across addresses, beside the limit of the endpoint', async (t) => {
+  const settings = { LOGIN_ATTEMPTS: { count: 2, seconds: 900 } };
+  const { call } = await startSocial(t, { settings, trustProxy: '127.0.0.1' });
+  await signUp(call);
+  const from = (n: number) => ({ 'x-forwarded-for': `203.0.113.${n}` });
+  for (let n = 1; n <= 2; n += 1)
+    assert.equal((await login(call, { ...ada, password: 'Wrong1234' }, from(n))).status, 401);
+  const refused = await login(call, ada, from(3));
+  assert.equal(refused.status, 429);
+  assert.deepEqual(refused.body, tooMany);
+  assert.equal(refused.headers.get('retry-after'), '900');
+});
+
+test('[social:GET /health] [social:enum health status] answers at the root and at the door', async (t) => {
+  const { call } = await startSocial(t);
+  for (const path of ['/health', '/api/v1/health']) {
+    const { status, body } = await call('GET', path);
+    assert.equal(status, 200);
+    assert.equal(body['message'], 'Service is healthy');
+    const { status: state, timestamp, uptime } = body['data'] as Record<string, unknown>;
+    assert.equal(state, 'healthy');
+    assert.match(String(timestamp), isoTime);
+    assert.ok(Number.isInteger(uptime));
+  }
+});
+
+test('[social:GET /health/ready] tells of the database and of draining; Redis is disabled where none is configured', async (t) => {
+  let away = false;
+  const pingDatabase = async () => {
+    if (away) throw new Error('away');
+  };
+  const { call, drain } = await startSocial(t, { pingDatabase });
+  const ready = () => call('GET', '/api/v1/health/ready');
+  const first = await ready();
+  assert.equal(first.status, 200);
+  assert.deepEqual(first.body, {
+    success: true,
+    message: 'Service is ready',
+    data: { status: 'ready', checks: { database: 'connected', redis: 'disabled' } },
+  });
+  away = true;
+  const broken = await ready();
+  assert.equal(broken.status, 503);
+  assert.deepEqual(broken.body, {
+    success: false,
+    message: 'Service is not ready',
+    code: 'SERVICE_UNAVAILABLE',
+    data: { status: 'not ready', checks: { database: 'disconnected', redis: 'disabled' } },
+  });
+  away = false;
+  assert.equal((await ready()).status, 200);
+  drain();
+  assert.equal((await ready()).status, 503);
+  assert.equal((await call('GET', '/api/v1/health')).status, 200);
+});
+
+test('[social:rule all inputs validated server-side] strange bodies and queries never bring an inner error', async (t) => {
+  const { call, lines } = await startSocial(t);
+  const { accessToken } = await signUp(call);
+  const values = [
+    '',
+    ' ',
+    '\u0000',
+    '💥',
+    '𝒳'.repeat(40),
+    "' OR 1=1 --",
+    '__proto__',
+    '[]',
+    1e308,
+    -1,
+    2 ** 53,
+    true,
+    null,
+    [],
+    {},
+    [[]],
+  ];
+  const types = [
+    'application/json',
+    'application/json; charset=utf-16',
+    'application/json;charset="x"',
+    'APPLICATION/JSON',
+  ];
+  let n = 0;
+  for (const path of ['register', 'login', 'refresh', 'logout', 'logout-all', 'me?id=1&id=2', 'me?id[$gt]=']) {
+    for (const value of values) {
+      for (const field of ['username', 'email', 'password', 'refreshToken', 'constructor']) {
+        const headers = { 'content-type': types[n++ % types.length] ?? '' };
+        const method = path.startsWith('me') ? 'GET' : 'POST';
+        const body = method === 'GET' ? {} : { body: { ...ada, refreshToken: 'x', [field]: value }, headers };
+        const { status, text } = await call(method, `/api/v1/auth/${path}`, { ...body, token: accessToken });
+        assert.ok(status < 500, `${path} ${field}=${JSON.stringify(value)}: ${status} ${text}`);
+      }
+    }
+  }
+  assert.ok(!lines.some((line) => line.includes('request failed')));
+});

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type TestContext } from 'node:test';
+import { readSecrets, StartRefused } from './secrets.ts';
+
+function folder(t: TestContext): string {
+  const made = mkdtempSync(join(tmpdir(), 'rendezvous-secrets-'));
+  t.after(() => rmSync(made, { recursive: true, force: true }));
+  return join(made, 'data');
+}
+
+test('development makes a secret once and keeps it for its owner alone', (t) => {
+  const DATA_DIR = folder(t);
+  const first = readSecrets({ NODE_ENV: 'development', DATA_DIR });
+  assert.ok(first.tokens.length >= 32);
+  assert.equal(statSync(join(DATA_DIR, 'secrets.json')).mode & 0o777, 0o600);
+  assert.deepEqual(readSecrets({ NODE_ENV: 'development', DATA_DIR }).tokens, first.tokens);
+  const elsewhere = readSecrets({ NODE_ENV: 'development', DATA_DIR: folder(t) });
+  assert.notDeepEqual(elsewhere.tokens, first.tokens);
+});
+
+test('keys for other purposes differ by label and never are the secret itself', (t) => {
+  const { tokens, keyFor } = readSecrets({ NODE_ENV: 'development', DATA_DIR: folder(t) });
+  assert.equal(keyFor('resume').length, 32);
+  assert.deepEqual(keyFor('resume'), keyFor('resume'));
+  assert.notDeepEqual(keyFor('resume'), keyFor('other'));
+  assert.notDeepEqual(Buffer.from(keyFor('resume')), Buffer.from(tokens.subarray(0, 32)));
+});
+
+test('production refuses to start without a secret, and writes none', (t) => {
+  const DATA_DIR = folder(t);
+  assert.throws(() => readSecrets({ NODE_ENV: 'production', DATA_DIR }), StartRefused);
+  assert.throws(() => readFileSync(join(DATA_DIR, 'secrets.json')), { code: 'ENOENT' });
+});
+
+test('short, well-known and repeated secrets are refused in both profiles, good ones are taken', (t) => {
+  const DATA_DIR = folder(t);
+  const weak = [
+    'secret',
+    'changeme',
+    'x'.repeat(31),
+    'a'.repeat(64),
+    'abababababababababababababababababab',
+    'your-super-secret-jwt-token-with-at-least-32-characters-long',
+    'YOUR-SUPER-SECRET-JWT-TOKEN-WITH-AT-LEAST-32-CHARACTERS-LONG',
+    'secret-secret-secret-secret-secret-secret',
+    'changeme1234567890changeme1234567890',
+    '01234567890123456789012345678901234567',
+  ];
+  for (const NODE_ENV of ['development', 'production'] as const) {
+    for (const JWT_SECRET of weak) {
+      assert.throws(() => readSecrets({ NODE_ENV, DATA_DIR, JWT_SECRET }), StartRefused, JWT_SECRET);
+    }
+    for (const JWT_SECRET of ['kX9#vLq2!mZr8@wTn5$yBc7%hJd4^fGp', '83920174650918273640519283746501928374']) {
+      assert.equal(Buffer.from(readSecrets({ NODE_ENV, DATA_DIR, JWT_SECRET }).tokens).toString(), JWT_SECRET);
+    }
+  }
+});
+
+test('a broken secrets file is said and not replaced in silence: that would end every session', (t) => {
+  const DATA_DIR = folder(t);
+  readSecrets({ NODE_ENV: 'development', DATA_DIR });
+  for (const broken of ['', '{}', '{"tokens":"short"}', '[', 'null']) {
+    writeFileSync(join(DATA_DIR, 'secrets.json'), broken);
+    assert.throws(() => readSecrets({ NODE_ENV: 'development', DATA_DIR }), StartRefused);
+  }
+});

@@ -1,0 +1,63 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import pg from 'pg';
+import type { Log } from '../../src/infra/log/log.ts';
+import { PostgresLog } from '../../src/infra/log/log.postgres.ts';
+import { SqliteLog } from '../../src/infra/log/log.sqlite.ts';
+import { logMigrations } from '../../src/infra/log/migrations.ts';
+import { PostgresSql } from '../../src/infra/sql/sql.postgres.ts';
+import { SqliteSql } from '../../src/infra/sql/sql.sqlite.ts';
+import type { Engine, Migrations, Sql } from '../../src/infra/sql/sql.ts';
+
+type MigrationsOf = (engine: Engine) => Migrations;
+type Options = { migrations?: readonly MigrationsOf[]; now?: () => number };
+
+/** An empty database with the log and these modules' tables, gone after the test: PostgreSQL when DATABASE_URL is set. */
+export async function openTestDatabase(
+  t: Pick<TestContext, 'after'>,
+  { migrations = [], now = Date.now }: Options = {},
+): Promise<{ sql: Sql; log: Log }> {
+  const all = (engine: Engine) => Object.assign({}, ...[logMigrations, ...migrations].map((of) => of(engine)));
+  const server = process.env['DATABASE_URL'];
+  if (server !== undefined && server !== '') {
+    const sql = new PostgresSql({ url: await createDatabase(t, server) });
+    await sql.migrate(all('postgres'));
+    const log = await PostgresLog.open(sql, now);
+    t.after(() => close(log, sql));
+    return { sql, log };
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'rendezvous-test-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const sql = new SqliteSql({ path: join(folder, 'test.db') });
+  await sql.migrate(all('sqlite'));
+  const log = new SqliteLog(sql, now);
+  t.after(() => close(log, sql));
+  return { sql, log };
+}
+
+async function close(log: Log, sql: Sql): Promise<void> {
+  await log.close();
+  await sql.close();
+}
+
+/** A database of its own on this server. It is dropped with force, whether its connections are closed by then or not. */
+async function createDatabase(t: Pick<TestContext, 'after'>, server: string): Promise<string> {
+  const name = `rendezvous_test_${process.pid}_${Math.random().toString(36).slice(2, 10)}`;
+  const admin = new pg.Client({ connectionString: server });
+  await admin.connect();
+  await admin.query(`CREATE DATABASE ${name}`);
+  await admin.end();
+  t.after(() => dropDatabase(server, name));
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return url.href;
+}
+
+async function dropDatabase(server: string, name: string): Promise<void> {
+  const admin = new pg.Client({ connectionString: server });
+  await admin.connect();
+  await admin.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+  await admin.end();
+}
