@@ -4,7 +4,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Identity, Profile } from '../../modules/identity/index.ts';
 import { answerSchema, nothingSchema, success } from './envelope.ts';
 import { originOf, principalOf } from './guard.ts';
-import type { Pieces } from './routes.ts';
+import type { Pieces } from './pieces.ts';
 import { briefUserSchema, newUserSchema, ownUserSchema, userView } from './user.ts';
 
 /** How long somebody who signed in or refreshed counts as online without a socket, in milliseconds. */

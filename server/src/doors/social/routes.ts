@@ -1,12 +1,12 @@
 import type { FastifyPluginAsync } from 'fastify';
 import type { Limits } from '../../infra/limits/limits.ts';
 import { type AuthNeeds, authRoutes } from './auth.routes.ts';
-import { type Hook, signedInOnly } from './guard.ts';
+import { signedInOnly } from './guard.ts';
 import { type HealthNeeds, healthRoutes } from './health.routes.ts';
-import { type LimitSettings, type SocialLimits, socialLimits } from './limits.ts';
+import { type LimitSettings, socialLimits } from './limits.ts';
+import type { Pieces } from './pieces.ts';
 
-/** What every group of routes of this door shares. */
-export type Pieces = Readonly<{ guard: Hook; limits: SocialLimits }>;
+export type { Pieces } from './pieces.ts';
 
 export type SocialNeeds = AuthNeeds &
   HealthNeeds &

@@ -32,7 +32,7 @@ export const newUserSchema = Type.Object(
 );
 
 /** This door knows two roles. */
-export const socialRole = (role: Role): 'ADMIN' | 'USER' => (role === 'ADMIN' ? 'ADMIN' : 'USER');
+const socialRole = (role: Role): 'ADMIN' | 'USER' => (role === 'ADMIN' ? 'ADMIN' : 'USER');
 
 /** An account in this door's words; the answer's schema takes from it what it shows. */
 export const userView = (profile: Profile, isOnline: boolean) => ({

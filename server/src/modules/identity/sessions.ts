@@ -11,7 +11,7 @@ import { type Account, profileOf, slicesOf, type Tables, tablesOf } from './stor
 import { newRefreshToken, secretHash } from './tokens.ts';
 
 /** A login session, and with it every refresh token of its family, ends this long after its login. */
-export const sessionSeconds = 7 * 24 * 3_600;
+const sessionSeconds = 7 * 24 * 3_600;
 
 /** How long a used refresh token still gives its successor: the time an answer may have been lost, in milliseconds. */
 const graceMilliseconds = 10_000;
@@ -76,7 +76,7 @@ export async function signedIn({ accessTokens }: Parts, opened: Opened): Promise
  * Ends live sessions of an account, or only the one named. The row that says so is written in the same transaction;
  * sockets are closed where it is read.
  */
-export async function revokeSessions(
+async function revokeSessions(
   { sql, append }: Transaction,
   account: number,
   { now, only }: { now: number; only?: number },

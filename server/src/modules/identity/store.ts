@@ -59,7 +59,7 @@ export type Tables = Kysely<IdentityTables>;
 export const tablesOf = (sql: Kysely<object>): Tables => sql.withTables<IdentityTables>();
 
 /** How many rows or values one statement takes: engines bound their parameters. */
-export const slice = 500;
+const slice = 500;
 
 export function* slicesOf<Item>(items: readonly Item[]): Generator<Item[]> {
   for (let start = 0; start < items.length; start += slice) yield items.slice(start, start + slice);

@@ -14,7 +14,7 @@ const longestToken = 4_096;
 const continuationSeconds = 12 * 3_600;
 
 /** What an access token says; whether its session still lives is the database's to say. */
-export type Claims = Readonly<{ id: string; sessionId: string }>;
+type Claims = Readonly<{ id: string; sessionId: string }>;
 
 export interface AccessTokens {
   /** `until`: milliseconds; no token outlives its session. */

@@ -1,0 +1,5 @@
+import type { Hook } from './guard.ts';
+import type { SocialLimits } from './limits.ts';
+
+/** What every group of routes of this door shares. */
+export type Pieces = Readonly<{ guard: Hook; limits: SocialLimits }>;
