@@ -23,7 +23,7 @@ declare module 'fastify' {
 }
 
 export interface SocialLimits {
-  /** Requests by one address, except to routes with `config: { uncounted: true }`. */
+  /** Requests by one address. */
   readonly general: Hook;
   /** Attempts by one address at one endpoint. */
   auth(endpoint: 'register' | 'login'): Hook;
@@ -48,9 +48,7 @@ export function socialLimits(limits: Limits, settings: LimitSettings, clock: Clo
     refuse(taken);
   };
   return {
-    general: async (request, reply) => {
-      if (request.routeOptions.config.uncounted !== true) await take(general, addressKey(request.ip), reply);
-    },
+    general: (request, reply) => take(general, addressKey(request.ip), reply),
     auth: (endpoint) => {
       const rule: Rule = { name: `social-${endpoint}`, ...settings.RATE_LIMIT_AUTH };
       return (request, reply) => take(rule, addressKey(request.ip), reply);

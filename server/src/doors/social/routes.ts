@@ -23,7 +23,10 @@ export const socialRoutes =
   async (app) => {
     const limits = socialLimits(needs.limits, needs.config, needs.clock);
     const pieces: Pieces = { guard: signedInOnly(needs.identity), limits };
-    app.addHook('onRequest', limits.general);
+    // Put on each route when it is made: asking each request for its route's settings costs more than counting it.
+    app.addHook('onRoute', (route) => {
+      if (route.config?.uncounted !== true) route.onRequest = [limits.general, ...[route.onRequest ?? []].flat()];
+    });
     app.addHook('onSend', async (_request, reply) => {
       reply.header('cache-control', 'no-store');
     });

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { isIP, type Socket } from 'node:net';
 import cors from '@fastify/cors';
-import helmet from '@fastify/helmet';
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import fastify, {
   type FastifyBaseLogger,
@@ -13,6 +12,7 @@ import fastify, {
 import { commonErrors, Refusal } from '../../kernel/errors.ts';
 import { type Envelope, failureOf } from './failure.ts';
 import { loggableUrl } from './logger.ts';
+import { securityHeaders } from './security-headers.ts';
 
 export type HttpOptions = Readonly<{
   logger: FastifyBaseLogger;
@@ -113,26 +113,8 @@ function addHeaders(app: FastifyInstance, origins: readonly string[]): void {
     exposedHeaders: ['X-RateLimit-Limit', 'X-RateLimit-Remaining', 'X-RateLimit-Reset', 'Retry-After', 'X-Request-Id'],
     maxAge: 600,
   });
-  void app.register(helmet, {
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: {
-        defaultSrc: ["'none'"],
-        scriptSrc: ["'self'"],
-        styleSrc: ["'self'"],
-        imgSrc: ["'self'", 'data:'],
-        fontSrc: ["'self'"],
-        connectSrc: ["'self'"],
-        baseUri: ["'none'"],
-        formAction: ["'self'"],
-        frameAncestors: ["'none'"],
-      },
-    },
-    // The API is meant to be read from other origins, as CORS above says.
-    crossOriginResourcePolicy: { policy: 'cross-origin' },
-  });
   app.addHook('onRequest', async (request, reply) => {
-    reply.header('x-request-id', request.id);
+    reply.headers(securityHeaders).header('x-request-id', request.id);
   });
 }
 

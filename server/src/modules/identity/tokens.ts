@@ -24,7 +24,11 @@ export interface AccessTokens {
 }
 
 export function buildAccessTokens(secret: Uint8Array, clock: Clock, seconds: number): AccessTokens {
-  const key = createSecretKey(secret);
+  // Imported once: jose would do it again for every token that it is given bytes for.
+  const imported = crypto.subtle.importKey('raw', Buffer.from(secret), { name: 'HMAC', hash: 'SHA-256' }, false, [
+    'sign',
+    'verify',
+  ]);
   return {
     async issue({ id, sessionId, role, until }) {
       const now = Math.floor(clock.now() / 1_000);
@@ -35,13 +39,13 @@ export function buildAccessTokens(secret: Uint8Array, clock: Clock, seconds: num
         .setAudience(issuer)
         .setIssuedAt(now)
         .setExpirationTime(Math.min(now + seconds, Math.floor(until / 1_000)))
-        .sign(key);
+        .sign(await imported);
     },
     async verify(token, { continuation = false } = {}) {
       if (token.length > longestToken) throw new Refusal(identityErrors.INVALID_TOKEN);
       const now = clock.now();
       try {
-        const { payload } = await jwtVerify(token, key, {
+        const { payload } = await jwtVerify(token, await imported, {
           algorithms: ['HS256'],
           issuer,
           audience: issuer,
