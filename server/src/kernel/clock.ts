@@ -6,4 +6,14 @@ export interface Clock {
 
 export const systemClock: Clock = { now: Date.now };
 
-export const isoTime = (milliseconds: number): string => new Date(milliseconds).toISOString();
+let lastTime = 0;
+let lastText = new Date(0).toISOString();
+
+/** ISO 8601 in UTC with milliseconds. A batch of messages asks for the same moment many times. */
+export function isoTime(milliseconds: number): string {
+  if (milliseconds !== lastTime) {
+    lastTime = milliseconds;
+    lastText = new Date(milliseconds).toISOString();
+  }
+  return lastText;
+}

@@ -3,8 +3,8 @@ import type { DatabaseSync } from 'node:sqlite';
 /** How many entries may wait for the table before a batch takes them along. */
 const flushAt = 4_096;
 
-/** Writes entries, sorted by key, into the index's own table. */
-export type InsertEntries = (entries: readonly (readonly [key: number, seq: number])[]) => void;
+/** Writes the rows of one key, ascending, into the index's own table; called key by key in ascending order. */
+export type InsertEntries = (key: number, seqs: readonly number[]) => void;
 
 /**
  * An index of SQLite that is built behind the commit. A batch of messages costs by the index pages it dirties, and an
@@ -20,7 +20,6 @@ export class DeferredIndex {
   #highest: number;
   #watermark: number;
 
-  /** `catchUp` is called once with the last indexed row and must `add` every entry after it. */
   constructor(database: DatabaseSync, name: string, insert: InsertEntries) {
     this.name = name;
     this.#insert = insert;
@@ -63,9 +62,7 @@ export class DeferredIndex {
   /** Writes all that waits, inside the writer's transaction; `settle` after its commit. */
   flush(): void {
     const keys = [...this.#pending.keys()].sort((a, b) => a - b);
-    const entries: [number, number][] = [];
-    for (const key of keys) for (const seq of this.#pending.get(key) ?? []) entries.push([key, seq]);
-    this.#insert(entries);
+    for (const key of keys) this.#insert(key, this.#pending.get(key) ?? []);
     this.#saveWatermark(this.#highest);
   }
 

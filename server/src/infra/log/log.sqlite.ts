@@ -47,10 +47,9 @@ export class SqliteLog implements Log {
       committed: () => this.#publish(),
       rolledBack: () => this.#forget(),
     });
-    const insertTopic = sql.writer.prepare('INSERT INTO topic_rows (topic, seq) VALUES (?, ?)');
-    this.#topics = this.deferIndex('topics', (entries) => {
-      for (const [topic, seq] of entries) insertTopic.run(topic, seq);
-    });
+    // One call a topic: stepping over a list inside SQLite costs a fifth of a call a row.
+    const insert = sql.writer.prepare('INSERT INTO topic_rows (topic, seq) SELECT ?1, value FROM json_each(?2)');
+    this.#topics = this.deferIndex('topics', (topic, seqs) => void insert.run(topic, `[${seqs.join(',')}]`));
     this.#flushTimer = setInterval(() => void this.flushIndexes(), flushEvery);
     this.#flushTimer.unref();
   }

@@ -9,7 +9,8 @@ type TopicRows = { seqs: number[]; start: number };
  */
 export class Recent {
   readonly #capacity: number;
-  readonly #rows = new Map<number, Row>();
+  /** The row with number `seq` lies at `seq % capacity`. */
+  readonly #rows: (Row | undefined)[] = [];
   readonly #byTopic = new Map<number, TopicRows>();
   #floor: number;
   #head: number;
@@ -39,18 +40,18 @@ export class Recent {
   }
 
   push(row: Row): void {
-    this.#rows.set(row.seq, row);
+    if (this.#head - this.#floor === this.#capacity) this.#evict();
+    this.#rows[row.seq % this.#capacity] = row;
     this.#head = row.seq;
     this.#index(row.topic, row.seq);
     if (row.peer !== null && row.peer !== row.topic) this.#index(row.peer, row.seq);
-    if (this.#rows.size > this.#capacity) this.#evict();
   }
 
   /** Adds older rows below the floor, in order, ending at the floor without a gap. */
   extendDown(rows: readonly Row[], floor: number): void {
     const older = new Map<number, number[]>();
     for (const row of rows) {
-      this.#rows.set(row.seq, row);
+      this.#rows[row.seq % this.#capacity] = row;
       for (const topic of row.peer === null || row.peer === row.topic ? [row.topic] : [row.topic, row.peer]) {
         const seqs = older.get(topic);
         if (seqs === undefined) older.set(topic, [row.seq]);
@@ -79,7 +80,7 @@ export class Recent {
       if (seq === last) continue;
       if (rows.length === limit) break;
       last = seq;
-      const row = this.#rows.get(seq);
+      const row = this.#rows[seq % this.#capacity];
       if (row !== undefined) rows.push(row);
     }
     return rows;
@@ -93,8 +94,7 @@ export class Recent {
 
   #evict(): void {
     const seq = ++this.#floor;
-    const row = this.#rows.get(seq);
-    this.#rows.delete(seq);
+    const row = this.#rows[seq % this.#capacity];
     if (row === undefined) return;
     this.#forget(row.topic);
     if (row.peer !== null && row.peer !== row.topic) this.#forget(row.peer);

@@ -8,8 +8,9 @@ export class WireEvent {
   readonly event: string;
   readonly data: unknown;
   readonly offset: string | null;
-  /** The bytes of each transport, by the transport's own key. */
-  readonly encoded = new Map<symbol, unknown>();
+  /** The bytes of each transport, for all its sockets. */
+  socketIo: unknown = undefined;
+  webSocket: unknown = undefined;
 
   constructor(event: string, data: unknown, offset: string | null) {
     this.event = event;

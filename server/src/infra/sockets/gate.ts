@@ -3,8 +3,11 @@ import type { Gate } from '../log/wire-event.ts';
 /** What this module uses of an Engine.IO connection beyond its documented face; absent parts mean: not held. */
 export type EngineConnection = {
   flush?: () => void;
-  readonly transport: { readonly name: string; readonly socket?: { readonly _socket?: Corkable } };
+  writeBuffer: EnginePacket[];
+  readonly transport: { readonly name: string; readonly writable: boolean };
 };
+
+type EnginePacket = { type: string; options?: { wsPreEncodedFrame?: Buffer[] } };
 
 export type Corkable = { cork(): void; uncork(): void };
 
@@ -47,13 +50,24 @@ export class SocketGate implements Gate {
   #release(): void {
     this.#held = false;
     for (const [connection, flush] of this.#engines) {
-      const stream = connection.transport.name === 'websocket' ? connection.transport.socket?._socket : undefined;
-      stream?.cork();
+      mergeFrames(connection);
       flush.call(connection);
-      stream?.uncork();
     }
     this.#engines.clear();
     for (const stream of this.#corked) stream.uncork();
     this.#corked.clear();
   }
+}
+
+/** Whole frames that lie ready for one WebSocket become one packet: one buffer, one write. */
+function mergeFrames(connection: EngineConnection): void {
+  const { transport, writeBuffer } = connection;
+  const [first] = writeBuffer;
+  if (first === undefined || writeBuffer.length < 2 || transport.name !== 'websocket' || !transport.writable) return;
+  const frames: Buffer[] = [];
+  for (const { options } of writeBuffer) {
+    if (options?.wsPreEncodedFrame === undefined) return;
+    frames.push(...options.wsPreEncodedFrame);
+  }
+  connection.writeBuffer = [{ ...first, options: { wsPreEncodedFrame: [Buffer.concat(frames)] } }];
 }

@@ -3,8 +3,6 @@ import type { Outlet, WireEvent } from '../log/wire-event.ts';
 import { waitUntilDrained } from './drained.ts';
 import { textFrame } from './frame.ts';
 
-const key = Symbol('socket.io');
-
 /** An EVENT packet of the default namespace (Socket.IO protocol 5): its text, and the whole WebSocket frame of it. */
 type Encoded = { text: string; options: { compress: false; wsPreEncodedFrame: Buffer[] } };
 
@@ -17,12 +15,9 @@ export class SocketIoOutlet implements Outlet {
   }
 
   send(event: WireEvent): void {
-    let encoded = event.encoded.get(key) as Encoded | undefined;
-    if (encoded === undefined) {
-      encoded = encode(event);
-      event.encoded.set(key, encoded);
-    }
-    this.#connection.write(encoded.text, encoded.options);
+    event.socketIo ??= encode(event);
+    const { text, options } = event.socketIo as Encoded;
+    this.#connection.write(text, options);
   }
 
   buffered(): number {

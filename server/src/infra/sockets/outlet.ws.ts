@@ -4,8 +4,6 @@ import { waitUntilDrained } from './drained.ts';
 import type { Corkable, SocketGate } from './gate.ts';
 import { closeCodes } from './sockets.ts';
 
-const key = Symbol('websocket');
-
 /** A plain WebSocket: `{"event", "data", "offset"}` a frame. */
 export class WebSocketOutlet implements Outlet {
   readonly #socket: WebSocket;
@@ -17,13 +15,8 @@ export class WebSocketOutlet implements Outlet {
   }
 
   send(event: WireEvent): void {
-    let text = event.encoded.get(key) as string | undefined;
-    if (text === undefined) {
-      const { event: name, data, offset } = event;
-      text = JSON.stringify(offset === null ? { event: name, data } : { event: name, data, offset });
-      event.encoded.set(key, text);
-    }
-    this.write(text);
+    event.webSocket ??= encode(event);
+    this.write(event.webSocket as string);
   }
 
   write(text: string): void {
@@ -47,3 +40,6 @@ export class WebSocketOutlet implements Outlet {
     this.#socket.close(closeCodes.TOO_SLOW.code, reason);
   }
 }
+
+const encode = ({ event, data, offset }: WireEvent): string =>
+  JSON.stringify(offset === null ? { event, data } : { event, data, offset });

@@ -126,6 +126,8 @@ function begin(
     const acknowledge = typeof last === 'function' ? (reply: unknown) => void last(reply) : undefined;
     if (connection !== undefined) void dispatch(door, connection, { event, input: given[0], bytes }, { rate, acknowledge });
   });
+  // Every event has been taken above; Socket.IO's own dispatch would only look for listeners that must not exist.
+  Object.assign(socket, { dispatch: () => {} });
   socket.on('disconnect', () => {
     if (connection !== undefined) hub.close(connection);
   });

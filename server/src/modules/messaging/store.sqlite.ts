@@ -19,14 +19,10 @@ export class SqliteMessageStore implements MessageStore {
     this.#log = log;
     this.#statements = prepare(sql);
     this.append = log.batch((drafts: readonly Draft[]) => drafts.map((draft) => this.#apply(draft)));
-    const { indexMessage, addToTotal } = this.#statements;
-    this.#index = log.deferIndex('conversations', (entries) => {
-      const added = new Map<number, number>();
-      for (const [conversation, seq] of entries) {
-        indexMessage.run(conversation, seq);
-        added.set(conversation, (added.get(conversation) ?? 0) + 1);
-      }
-      for (const [conversation, count] of added) addToTotal.run(count, conversation);
+    const { indexMessages, addToTotal } = this.#statements;
+    this.#index = log.deferIndex('conversations', (conversation, seqs) => {
+      indexMessages.run(conversation, `[${seqs.join(',')}]`);
+      addToTotal.run(seqs.length, conversation);
     });
     const rows = sql.writer.prepare('SELECT seq, conversation FROM messages WHERE seq > ? ORDER BY seq');
     for (const row of rows.iterate(this.#index.watermark)) this.#index.add(Number(row.conversation), Number(row.seq));
@@ -129,7 +125,9 @@ function prepare({ writer }: SqliteSql) {
          metadata, client_id, input_hash, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT DO NOTHING`,
     ),
-    indexMessage: writer.prepare('INSERT INTO conversation_messages (conversation, seq) VALUES (?, ?)'),
+    indexMessages: writer.prepare(
+      'INSERT INTO conversation_messages (conversation, seq) SELECT ?1, value FROM json_each(?2)',
+    ),
     addToTotal: writer.prepare('UPDATE conversations SET total = total + ? WHERE id = ?'),
   };
 }
