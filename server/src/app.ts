@@ -6,6 +6,7 @@ import { socialLimits } from './doors/social/limits.ts';
 import { messageRoutes } from './doors/social/messages.routes.ts';
 import { socialRoutes } from './doors/social/routes.ts';
 import { socialSocket } from './doors/social/socket.ts';
+import { welcomeRoutes } from './doors/social/welcome.ts';
 import { MemoryBus } from './infra/bus/bus.memory.ts';
 import { createHttp } from './infra/http/http.ts';
 import { createLogger } from './infra/http/logger.ts';
@@ -101,6 +102,7 @@ export async function buildApp({ config, secrets, storage, replayWith }: AppOpti
   // Doors.
   const http = createHttp({ logger, trustProxy: config.TRUST_PROXY, corsOrigins: config.CORS_ORIGINS });
   http.setEnvelope('/', socialEnvelope);
+  await http.app.register(welcomeRoutes({ identity, config }));
   await http.app.register(
     socialRoutes({
       identity,
