@@ -1,4 +1,4 @@
-import type { Row } from './oracle.ts';
+import type { Row } from './findings.ts';
 import { inParallel } from './timing.ts';
 import { isJson, readMessage, text } from './wire.ts';
 

@@ -1,4 +1,4 @@
-import type { Findings, Row, Send } from './oracle.ts';
+import type { Findings, Row, Send } from './findings.ts';
 
 type Histories = ReadonlyMap<string, readonly Row[]>;
 

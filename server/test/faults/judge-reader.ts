@@ -1,4 +1,4 @@
-import type { Findings, Reader, Row } from './oracle.ts';
+import type { Findings, Reader, Row } from './findings.ts';
 
 /** Did this socket see exactly what history tells, once and in its order, over all its connections? */
 export function judgeReader(reader: Reader, histories: ReadonlyMap<string, readonly Row[]>, findings: Findings): void {

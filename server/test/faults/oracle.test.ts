@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import type { Fault, Row } from './oracle.ts';
+import type { Fault, Row } from './findings.ts';
 import { Oracle } from './oracle.ts';
 
 const conversation = 'direct anna bert';

@@ -3,7 +3,7 @@ import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import type { Row } from './oracle.ts';
+import type { Row } from './findings.ts';
 import { Oracle } from './oracle.ts';
 import { cutPoints, Replay } from './power-replay.ts';
 import { endQuietly } from './restarts.ts';

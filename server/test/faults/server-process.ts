@@ -1,6 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
@@ -14,6 +13,7 @@ export type ServerPlan = Readonly<{
   env?: Readonly<Record<string, string>>;
   /** What goes before node on the command line, such as a tracer that leaves node this child's pid. */
   wrapper?: readonly string[];
+  nodeArgs?: readonly string[];
 }>;
 
 export type Exit = Readonly<{ code: number | null; signal: NodeJS.Signals | null }>;
@@ -26,7 +26,6 @@ export type ServerProcess = Readonly<{
   exited: Promise<Exit>;
   /** Sends the signal and waits for the exit; a process that outlives `within` milliseconds is killed. */
   end(signal: 'SIGKILL' | 'SIGTERM', within?: number): Promise<Exit>;
-  rssBytes(): Promise<number>;
   /** The last lines it wrote to stderr. */
   lastWords(): string;
 }>;
@@ -62,7 +61,7 @@ const boundless = {
 export function spawnServer(plan: ServerPlan): Omit<ServerProcess, 'startedIn'> & { whenServing(): Promise<number> } {
   const began = performance.now();
   const [command = process.execPath, ...before] = [...(plan.wrapper ?? []), process.execPath];
-  const child = spawn(command, [...before, plan.entry ?? realEntry, 'serve'], {
+  const child = spawn(command, [...before, ...(plan.nodeArgs ?? []), plan.entry ?? realEntry, 'serve'], {
     env: {
       ...process.env,
       ...boundless,
@@ -91,7 +90,6 @@ export function spawnServer(plan: ServerPlan): Omit<ServerProcess, 'startedIn'> 
     pid,
     exited,
     lastWords: words,
-    rssBytes: () => residentBytes(pid),
     end: (signal, within = 15_000) => endProcess(child, exited, signal, within),
     whenServing: async () => {
       await waitUntilHealthy(url, child, words);
@@ -134,15 +132,10 @@ async function waitUntilHealthy(url: string, child: ChildProcess, words: () => s
       throw new Error(`the server exited while starting (${child.exitCode ?? child.signalCode}):\n${words()}`);
     }
     try {
-      return (await fetch(`${url}/health`, { headers: { connection: 'close' } })).ok;
+      return (await fetch(`${url}/api/v1/health`, { headers: { connection: 'close' } })).ok;
     } catch {
       return false;
     }
   };
   if (!(await until(healthy, startWithin, 5))) throw new Error(`not healthy within ${startWithin} ms:\n${words()}`);
-}
-
-async function residentBytes(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? Number.NaN) * 1024;
 }

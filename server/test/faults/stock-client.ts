@@ -1,7 +1,8 @@
 import type { Socket } from 'socket.io-client';
 import { io } from 'socket.io-client';
 
-import type { Oracle, Reader } from './oracle.ts';
+import type { Reader } from './findings.ts';
+import type { Oracle } from './oracle.ts';
 import { readMessage, seqOf } from './wire.ts';
 
 export type StockClient = Readonly<{

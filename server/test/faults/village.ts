@@ -1,6 +1,7 @@
 import type { Account } from './accounts.ts';
 import { makeGroup, readHistory, signUp } from './accounts.ts';
-import type { Fault, Findings, Oracle, Reader, Row } from './oracle.ts';
+import type { Fault, Findings, Reader, Row } from './findings.ts';
+import type { Oracle } from './oracle.ts';
 import type { Target } from './outbox.ts';
 import { until } from './timing.ts';
 import type { Verdict } from './verdict.ts';

@@ -1,0 +1,79 @@
+/**
+ * A server that is broken on purpose, to show that the fault runs notice. It is the real one with one part replaced;
+ * FAULTS_SABOTAGE names which. Started by the runs with `--sabotage`, never by anything else.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { type App, type AppOptions, buildApp } from '../../src/app.ts';
+import { readConfig } from '../../src/config.ts';
+import type { Delivery } from '../../src/infra/log/delivery.ts';
+import type { Feed } from '../../src/infra/log/feed.ts';
+import { Replay, type ReplayOptions, type Skipped } from '../../src/infra/log/replay.ts';
+import { type MessageStore, messageOf } from '../../src/modules/messaging/store.ts';
+import { type Composition, serve } from '../../src/serve.ts';
+import { openSqlite } from '../../src/storage.ts';
+import type { Sabotage } from './run.ts';
+
+/** How much later than its acknowledgement a message is written, and how long a hand-over leaves a hole, in milliseconds. */
+const late = 50;
+
+/** Says that it has stored a message, and stores it a moment later. */
+const acknowledgeBeforeCommit = (store: MessageStore): MessageStore => ({
+  append: async (draft) => {
+    setTimeout(() => void store.append(draft).catch(() => {}), late);
+    return { outcome: 'sent', message: messageOf(draft, { seq: 0, conversation: 0, receiver: null }) };
+  },
+  waiting: (conversation) => store.waiting(conversation),
+});
+
+/** Stores every message as if it had come without a clientId. */
+const forgetKeys = (store: MessageStore): MessageStore => ({
+  append: (draft) => store.append({ ...draft, clientId: null }),
+  waiting: (conversation) => store.waiting(conversation),
+});
+
+/** Goes on from the head instead of from the row the client has, after a pause between the last page and the loop. */
+class HastyReplay extends Replay {
+  readonly #delivery: Delivery;
+
+  constructor(options: ReplayOptions) {
+    super(options);
+    this.#delivery = options.delivery;
+  }
+
+  override async catchUp(feed: Feed, limit?: number): Promise<Skipped | null> {
+    const skipped = await super.catchUp(feed, limit);
+    if (feed.ended || !feed.live) return skipped;
+    this.#delivery.pause(feed);
+    await sleep(late);
+    if (feed.ended) return skipped;
+    feed.cursor = this.#delivery.delivered;
+    this.#delivery.enter(feed);
+    return skipped;
+  }
+}
+
+const build =
+  (change: (options: AppOptions) => Partial<AppOptions>) =>
+  (options: AppOptions): Promise<App> =>
+    buildApp({ ...options, ...change(options) });
+
+const withStore = (replace: (store: MessageStore) => MessageStore): Composition => ({
+  build: build(({ storage }) => ({ storage: { ...storage, messageStore: replace(storage.messageStore) } })),
+});
+
+const compositions: Record<Sabotage, Composition> = {
+  'acknowledge-before-commit': withStore(acknowledgeBeforeCommit),
+  'forget-keys': withStore(forgetKeys),
+  'skip-at-handover': { build: build(() => ({ replayWith: (options) => new HastyReplay(options) })) },
+  'sync-normal': { open: ({ file, clock }) => openSqlite({ path: file, synchronous: 'NORMAL' }, clock) },
+  'unbounded-buffers': {
+    build: build(({ config }) => ({ config: { ...config, SEND_BUFFER: Number.MAX_SAFE_INTEGER } })),
+  },
+};
+
+const isSabotage = (name: string): name is Sabotage => name in compositions;
+
+const wanted = process.env['FAULTS_SABOTAGE'] ?? '';
+if (!isSabotage(wanted)) throw new Error(`FAULTS_SABOTAGE is one of ${Object.keys(compositions).join(', ')}`);
+await serve(readConfig(), compositions[wanted]);
