@@ -1,0 +1,145 @@
+// The start page in a real browser. Locally it is skipped where there is no Chromium; with CI=true its absence is a failure.
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import test, { type TestContext } from 'node:test';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { startServer, type TestServer } from './support/server.ts';
+
+const places = [process.env['CHROMIUM'], '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const browserPath = places.find((path) => path !== undefined && path !== '' && existsSync(path));
+const missing = 'no Chromium found: install it (apt-get install chromium) or name its program in CHROMIUM';
+const skip = browserPath === undefined && process.env['CI'] !== 'true' ? missing : false;
+
+type Name = 'Ada' | 'Grace';
+
+/** One person's half of the page, used as a person would: by what is written there. */
+class Side {
+  readonly #page: Page;
+  readonly #name: Name;
+
+  constructor(page: Page, name: Name) {
+    this.#page = page;
+    this.#name = name;
+  }
+
+  get #pane() {
+    return this.#page.locator(`#${this.#name.toLowerCase()}`);
+  }
+
+  async write(content: string): Promise<void> {
+    const other = this.#name === 'Ada' ? 'Grace' : 'Ada';
+    await this.#page.getByLabel(`Message from ${this.#name} to ${other}`).fill(content);
+    await this.#page.getByRole('button', { name: `Send as ${this.#name}` }).click();
+  }
+
+  /** Waits until the newest message is this one. */
+  async seesLast(content: string, state: string): Promise<void> {
+    const last = this.#pane.getByRole('listitem').last();
+    await last.filter({ hasText: content }).filter({ hasText: state }).waitFor();
+  }
+
+  async contents(): Promise<string[]> {
+    return this.#pane.getByRole('listitem').locator('p').allTextContents();
+  }
+
+  async says(status: string): Promise<void> {
+    await this.#pane.getByText(status, { exact: true }).waitFor();
+  }
+
+  async cut(): Promise<void> {
+    await this.#page.getByRole('button', { name: `Cut ${this.#name}’s connection` }).click();
+    await this.says('connection cut');
+  }
+
+  async reconnect(): Promise<void> {
+    await this.#page.getByRole('button', { name: `Reconnect ${this.#name}` }).click();
+    await this.says('connected');
+  }
+}
+
+type Opened = { page: Page; ada: Side; grace: Side; complaints: string[]; server: TestServer };
+
+async function openPage(t: TestContext): Promise<Opened> {
+  assert.ok(browserPath, missing);
+  const server = await startServer(t);
+  const browser = await launch(browserPath);
+  t.after(() => browser.close());
+  const page = await browser.newPage();
+  page.setDefaultTimeout(15_000);
+  const complaints: string[] = [];
+  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+  page.on('pageerror', (error) => complaints.push(error.message));
+  await page.goto(server.url);
+  const [ada, grace] = [new Side(page, 'Ada'), new Side(page, 'Grace')];
+  await Promise.all([ada.says('connected'), grace.says('connected')]);
+  return { page, ada, grace, complaints, server };
+}
+
+function launch(executablePath: string): Promise<Browser> {
+  const quiet = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'];
+  const still = ['--disable-component-update', '--disable-sync'];
+  // Chromium refuses to run as root inside its own sandbox; build machines often are root.
+  const asRoot = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+  return chromium.launch({ executablePath, args: [...quiet, ...still, ...asRoot] });
+}
+
+test('the two panes write to each other', { skip }, async (t) => {
+  const { ada, grace, page, complaints } = await openPage(t);
+  await ada.write('Hello, Grace');
+  await ada.seesLast('Hello, Grace', 'sent');
+  await grace.seesLast('Hello, Grace', 'received');
+  await grace.write('<b>Hello</b>, Ada');
+  await ada.seesLast('<b>Hello</b>, Ada', 'received');
+  await page.reload();
+  await Promise.all([ada.says('connected'), grace.says('connected')]);
+  await ada.seesLast('<b>Hello</b>, Ada', 'received');
+  assert.deepEqual(await ada.contents(), ['Hello, Grace', '<b>Hello</b>, Ada']);
+  assert.deepEqual(await grace.contents(), ['Hello, Grace', '<b>Hello</b>, Ada']);
+  assert.deepEqual(complaints, []);
+});
+
+test('a pane that was cut gets what it missed, and says what it could not', { skip }, async (t) => {
+  const { ada, grace, complaints } = await openPage(t);
+  await ada.write('before');
+  await grace.seesLast('before', 'received');
+  await grace.cut();
+  await ada.write('missed one');
+  await ada.seesLast('missed one', 'sent');
+  await grace.write('said alone');
+  await grace.seesLast('said alone', 'sending when connected again');
+  await ada.write('missed two');
+  await ada.seesLast('missed two', 'sent');
+  await grace.reconnect();
+  await grace.says('recovered: 2 missed messages arrived');
+  await grace.seesLast('said alone', 'sent');
+  await ada.seesLast('said alone', 'received');
+  const everything = ['before', 'missed one', 'missed two', 'said alone'];
+  assert.deepEqual(await grace.contents(), everything);
+  assert.deepEqual(await ada.contents(), everything);
+  assert.deepEqual(complaints, []);
+});
+
+test('the panes come back by themselves when the server restarts', { skip }, async (t) => {
+  const { ada, grace, server } = await openPage(t);
+  await ada.write('before the restart');
+  await grace.seesLast('before the restart', 'received');
+  await server.restart();
+  await Promise.all([ada.says('recovered: nothing was missed'), grace.says('recovered: nothing was missed')]);
+  await grace.write('after the restart');
+  await ada.seesLast('after the restart', 'received');
+  assert.deepEqual(await ada.contents(), ['before the restart', 'after the restart']);
+});
+
+test('the page can be used by keyboard alone, and fits a phone', { skip }, async (t) => {
+  const { page, grace } = await openPage(t);
+  await page.setViewportSize({ width: 360, height: 740 });
+  await page.getByLabel('Message from Ada to Grace').focus();
+  await page.keyboard.type('typed');
+  await page.keyboard.press('Enter');
+  await grace.seesLast('typed', 'received');
+  const [wide, seen] = await Promise.all([
+    page.evaluate<number>('document.documentElement.scrollWidth'),
+    page.evaluate<number>('window.innerWidth'),
+  ]);
+  assert.ok(wide <= seen, `the page is ${wide} px wide on a screen of ${seen}`);
+});
