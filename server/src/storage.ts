@@ -1,3 +1,4 @@
+import { jobMigrations } from './infra/jobs/migrations.ts';
 import type { Log } from './infra/log/log.ts';
 import { PostgresLog } from './infra/log/log.postgres.ts';
 import { SqliteLog } from './infra/log/log.sqlite.ts';
@@ -19,6 +20,7 @@ const migrations = (engine: Engine): Migrations => ({
   ...identityMigrations(engine),
   ...groupMigrations(engine),
   ...messagingMigrations(engine),
+  ...jobMigrations(engine),
 });
 
 export type StorageOptions = { databaseUrl: string | undefined; file: string; clock: Clock };
