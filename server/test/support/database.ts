@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import pg from 'pg';
-import type { Log } from '../../src/infra/log/log.ts';
 import { PostgresLog } from '../../src/infra/log/log.postgres.ts';
 import { SqliteLog } from '../../src/infra/log/log.sqlite.ts';
+import type { Log } from '../../src/infra/log/log.ts';
 import { logMigrations } from '../../src/infra/log/migrations.ts';
 import { PostgresSql } from '../../src/infra/sql/sql.postgres.ts';
 import { SqliteSql } from '../../src/infra/sql/sql.sqlite.ts';
@@ -14,15 +14,21 @@ import type { Engine, Migrations, Sql } from '../../src/infra/sql/sql.ts';
 type MigrationsOf = (engine: Engine) => Migrations;
 type Options = { migrations?: readonly MigrationsOf[]; now?: () => number };
 
+/** Where the suite runs on PostgreSQL; without it, on SQLite. */
+export const serverUrl = process.env['DATABASE_URL'] === '' ? undefined : process.env['DATABASE_URL'];
+
+export const engine: Engine = serverUrl === undefined ? 'sqlite' : 'postgres';
+
 /** An empty database with the log and these modules' tables, gone after the test: PostgreSQL when DATABASE_URL is set. */
 export async function openTestDatabase(
   t: Pick<TestContext, 'after'>,
   { migrations = [], now = Date.now }: Options = {},
 ): Promise<{ sql: Sql; log: Log }> {
   const all = (engine: Engine) => Object.assign({}, ...[logMigrations, ...migrations].map((of) => of(engine)));
-  const server = process.env['DATABASE_URL'];
-  if (server !== undefined && server !== '') {
-    const sql = new PostgresSql({ url: await createDatabase(t, server) });
+  if (serverUrl !== undefined) {
+    const url = await createDatabase(serverUrl);
+    t.after(() => dropDatabase(serverUrl, url));
+    const sql = new PostgresSql({ url });
     await sql.migrate(all('postgres'));
     const log = await PostgresLog.open(sql, now);
     t.after(() => close(log, sql));
@@ -42,22 +48,23 @@ async function close(log: Log, sql: Sql): Promise<void> {
   await sql.close();
 }
 
-/** A database of its own on this server. It is dropped with force, whether its connections are closed by then or not. */
-async function createDatabase(t: Pick<TestContext, 'after'>, server: string): Promise<string> {
+/** The URL of a new database on this server. */
+export async function createDatabase(server: string): Promise<string> {
   const name = `rendezvous_test_${process.pid}_${Math.random().toString(36).slice(2, 10)}`;
-  const admin = new pg.Client({ connectionString: server });
-  await admin.connect();
-  await admin.query(`CREATE DATABASE ${name}`);
-  await admin.end();
-  t.after(() => dropDatabase(server, name));
+  await administer(server, `CREATE DATABASE ${name}`);
   const url = new URL(server);
   url.pathname = `/${name}`;
   return url.href;
 }
 
-async function dropDatabase(server: string, name: string): Promise<void> {
+/** With force, whether its connections are closed by then or not. */
+export async function dropDatabase(server: string, url: string): Promise<void> {
+  await administer(server, `DROP DATABASE IF EXISTS ${new URL(url).pathname.slice(1)} WITH (FORCE)`);
+}
+
+async function administer(server: string, statement: string): Promise<void> {
   const admin = new pg.Client({ connectionString: server });
   await admin.connect();
-  await admin.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+  await admin.query(statement);
   await admin.end();
 }

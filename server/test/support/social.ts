@@ -68,7 +68,8 @@ export async function startSocial(t: Pick<TestContext, 'after'>, options: Option
   return { ...house, url, call: caller(url), lines, drain };
 }
 
-const caller =
+/** Requests to this server. */
+export const caller =
   (url: string): Call =>
   async (method, path, { token, body, headers = {} } = {}) => {
     const sent: Record<string, string> = { ...headers };

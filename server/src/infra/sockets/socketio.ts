@@ -81,17 +81,20 @@ function recoveringAdapter(hub: Hub, pids: Pids): typeof Adapter {
 async function admit(socket: Admitted, { door, hub, pids }: SocketIoOptions): Promise<Admission> {
   const { auth } = socket.handshake;
   const owner = pids.ownerOf(auth.pid);
-  const token = tokenOf({ auth: auth.token, headers: socket.handshake.headers, query: socket.handshake.query });
+  const token = tokenOf({ auth: auth.token, headers: socket.handshake.headers, query: socket.handshake.query }) ?? '';
+  const isOwner = ({ id, sessionId }: Principal): boolean => owner?.account === id && owner.session === sessionId;
   let principal: Principal;
   try {
-    principal = await door.authenticate(token ?? '', { continuation: owner !== undefined });
+    principal = await door.authenticate(token, { continuation: owner !== undefined });
+    // Somebody else's pid continues nothing: then the token must be good by itself.
+    if (owner !== undefined && !isOwner(principal)) principal = await door.authenticate(token, { continuation: false });
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     // The client keeps what it came with, so that its next try with a good token still resumes.
     setPid(socket, typeof auth.pid === 'string' && auth.pid.length <= 200 ? auth.pid : undefined, false);
     return { refused: true };
   }
-  const mine = owner?.account === principal.id && owner.session === principal.sessionId;
+  const mine = isOwner(principal);
   const start = await hub.startFor(principal, mine ? auth.offset : auth.since);
   if (!(mine && start.recovered && socket.recovered)) {
     setPid(socket, pids.issue({ account: principal.id, session: principal.sessionId }), false);

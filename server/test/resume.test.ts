@@ -1,0 +1,535 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import type { SignedIn } from '../src/modules/identity/index.ts';
+import { buildAccessTokens } from '../src/modules/identity/tokens.ts';
+import { connected, field, plainClient, type Stock, stockClient } from './support/clients.ts';
+import { startServer, type TestServer } from './support/server.ts';
+
+const hour = 3_600_000;
+
+async function two(server: TestServer): Promise<[SignedIn, SignedIn]> {
+  const [ada, bob] = await server.people(2);
+  assert.ok(ada !== undefined && bob !== undefined);
+  return [ada, bob];
+}
+
+const to = ({ principal }: SignedIn) => ({ receiverId: principal.id });
+
+async function sendMany(server: TestServer, from: SignedIn, target: SignedIn, contents: readonly string[]) {
+  for (const content of contents) await server.send(from, to(target), content);
+}
+
+const numbered = (from: number, to: number): string[] =>
+  Array.from({ length: to - from + 1 }, (_, index) => `message ${from + index}`);
+
+/** An access token of this session, issued at another time. */
+async function tokenIssued(server: TestServer, { principal }: SignedIn, at: number): Promise<string> {
+  const { issue } = buildAccessTokens(server.secrets.tokens, { now: () => at }, 900);
+  const { id, sessionId, role } = principal;
+  return issue({ id, sessionId, role, until: at + 24 * hour });
+}
+
+/** What a stock client says of itself when it comes back. */
+function memoryOf({ socket }: Stock): { pid: string; offset: string } {
+  const { _pid: pid, _lastOffset: offset } = socket as unknown as { _pid: string; _lastOffset: string };
+  return { pid, offset };
+}
+
+test('a stock client that was cut comes back recovered, and gets what it missed once and in order', async (t) => {
+  const server = await startServer(t);
+  const [ada, bob] = await two(server);
+  const client = await connected(t, server, { token: bob.accessToken });
+  await sendMany(server, ada, bob, numbered(1, 3));
+  await client.ear.messages(3);
+  await client.cut();
+  await sendMany(server, ada, bob, numbered(4, 9));
+  await client.back();
+  assert.equal(client.socket.recovered, true);
+  await client.ear.messages(6);
+  await server.send(ada, to(bob), 'live again');
+  assert.deepEqual(await client.ear.messages(7), [...numbered(4, 9), 'live again']);
+});
+
+test('a stock client comes back recovered to a server that was restarted', async (t) => {
+  const server = await startServer(t);
+  const [ada, bob] = await two(server);
+  const client = await connected(t, server, { token: bob.accessToken });
+  await server.send(ada, to(bob), 'before');
+  await client.ear.messages(1);
+  await server.restart();
+  await sendMany(server, ada, bob, numbered(1, 3));
+  await client.ear.messages(4);
+  assert.equal(client.socket.recovered, true);
+  await server.send(ada, to(bob), 'live again');
+  assert.deepEqual(await client.ear.messages(5), ['before', ...numbered(1, 3), 'live again']);
+});
+
+test('over long polling a cut and a return lose nothing either', async (t) => {
+  const server = await startServer(t);
+  const [ada, bob] = await two(server);
+  const client = await connected(t, server, { token: bob.accessToken, transports: ['polling'] });
+  await server.send(ada, to(bob), 'before');
+  await client.ear.messages(1);
+  await client.cut();
+  await sendMany(server, ada, bob, numbered(1, 3));
+  await client.back();
+  assert.equal(client.socket.recovered, true);
+  await client.ear.messages(3);
+  await server.send(ada, to(bob), 'live again');
+  assert.deepEqual(await client.ear.messages(4), [...numbered(1, 3), 'live again']);
+});
+
+test('rule 1: each event from the server ends with an object or with an offset of ours', async (t) => {
+  const server = await startServer(t);
+  const [ada, bob] = await two(server);
+  const client = await connected(t, server, { token: ada.accessToken });
+  const group = await server.group(ada, bob);
+  await client.ask('message:send', { content: '0', receiverId: bob.principal.id, metadata: { last: '0' } });
+  await server.send(bob, to(ada), '0');
+  await server.send(bob, { groupId: group }, '0');
+  client.socket.emit('message:send', '0');
+  client.socket.emit('0', '0');
+  await client.ear.until(({ event, data }) => event === 'error' && field(data, 'event') === '0');
+  await client.ear.messages(3);
+  const ours = new RegExp(`^${server.storage.log.epoch}\\.\\d+$`);
+  assert.equal(client.ear.of('error').length, 2);
+  for (const { event, args } of client.ear.all) {
+    const last = args.at(-1);
+    if (typeof last === 'string') assert.match(last, ours, event);
+    else assert.ok(typeof last === 'object' && last !== null, event);
+  }
+  assert.match(memoryOf(client).offset, ours);
+});
+
+test('rule 2: `connected` carries the offset from which the socket will be served, never the head', async (t) => {
+  const server = await startServer(t);
+  const [ada, bob] = await two(server);
+  const client = await connected(t, server, { token: bob.accessToken });
+  await server.send(ada, to(bob), 'before');
+  const { offset } = await client.ear.until('message:received');
+  await client.cut();
+  await sendMany(server, ada, bob, numbered(1, 3));
+  const welcome = await client.back();
+  assert.equal(welcome.offset, offset);
+  assert.equal(field(welcome.data, 'recovered'), true);
+  assert.equal(field(welcome.data, 'userId'), bob.principal.id);
+  assert.equal(field(welcome.data, 'socketId'), client.socket.id);
+  await client.ear.messages(3);
+  const [first] = client.ear.all;
+  assert.equal(first?.event, 'connected');
+});
+
+test('rule 2: a cut before the first replayed row loses nothing', async (t) => {
+  const server = await startServer(t);
+  const [ada, bob] = await two(server);
+  const client = await connected(t, server, { token: bob.accessToken });
+  await server.send(ada, to(bob), 'before');
+  await client.ear.messages(1);
+  await client.cut();
+  await sendMany(server, ada, bob, numbered(1, 30));
+  const reading = client.socket as unknown as { onevent: (packet: unknown) => void };
+  const { onevent } = reading;
+  for (let round = 0; round < 3; round += 1) {
+    // The connection ends inside the handler of `connected`: what lies behind it in the same piece is not read.
+    client.socket.once('connected', () => {
+      reading.onevent = () => {};
+      client.socket.io.engine.close();
+    });
+    const gone = new Promise<void>((resolve) => client.socket.once('disconnect', () => resolve()));
+    await client.back();
+    await gone;
+    assert.deepEqual(client.ear.contents, []);
+    reading.onevent = onevent;
+  }
+  assert.deepEqual(await client.ear.messages(30), numbered(1, 30));
+});
+
+test('rule 3: every connection gets a new sid, and the half-open old one ends without harm', async (t) => {
+  const server = await startServer(t);
+  const [ada, bob] = await two(server);
+  const first = await connected(t, server, { token: bob.accessToken });
+  await server.send(ada, to(bob), 'before');
+  await first.ear.messages(1);
+  // The old connection still stands when somebody resumes with its pid and offset.
+  const { pid, offset } = memoryOf(first);
+  const second = await connected(t, server, { auth: { token: bob.accessToken, pid, offset } });
+  const welcome = await second.ear.until('connected');
+  assert.equal(field(welcome.data, 'recovered'), true);
+  assert.notEqual(second.socket.id, first.socket.id);
+  await first.cut();
+  await server.send(ada, to(bob), 'to the new one');
+  assert.deepEqual(await second.ear.messages(1), ['to the new one']);
+  assert.equal(second.socket.connected, true);
+});
+
+test('rule 3: the replay comes after the authentication: without a token there is none', async (t) => {
+  const server = await startServer(t);
+  const [ada, bob] = await two(server);
+  const client = await connected(t, server, { token: bob.accessToken });
+  await server.send(ada, to(bob), 'secret');
+  await client.ear.messages(1);
+  const { pid } = memoryOf(client);
+  const thief = stockClient(t, server, { auth: { pid, offset: `${server.storage.log.epoch}.0` }, reconnection: false });
+  const gone = new Promise<void>((resolve) => thief.socket.once('disconnect', () => resolve()));
+  await thief.ear.until('error');
+  await gone;
+  assert.deepEqual(
+    thief.ear.all.map(({ event, args }) => [event, ...args]),
+    [['error', { message: 'Authentication failed' }]],
+  );
+});
+
+test('rule 4: a pid that names another account, or another session, is replaced, and recovered is false', async (t) => {
+  const server = await startServer(t);
+  const [ada, bob] = await two(server);
+  const client = await connected(t, server, { token: bob.accessToken });
+  await server.send(ada, to(bob), 'before');
+  await client.ear.messages(1);
+  const old = memoryOf(client);
+  await client.cut();
+  // The same library object, signed in as somebody else.
+  client.socket.auth = { token: ada.accessToken };
+  const welcome = await client.back();
+  assert.equal(client.socket.recovered, false);
+  assert.equal(field(welcome.data, 'recovered'), false);
+  assert.equal(field(welcome.data, 'userId'), ada.principal.id);
+  assert.notEqual(memoryOf(client).pid, old.pid);
+  const [again] = await server.app.identity.provision([{ username: bob.profile.username, email: bob.profile.email }]);
+  assert.ok(again);
+  const other = await connected(t, server, { auth: { token: again.accessToken, ...old } });
+  assert.equal(field((await other.ear.until('connected')).data, 'recovered'), false);
+  const own = await connected(t, server, { auth: { token: bob.accessToken, ...old } });
+  assert.equal(field((await own.ear.until('connected')).data, 'recovered'), true);
+});
+
+test('a foreign epoch, a number above the head and garbage are no offsets: recovered is false', async (t) => {
+  const server = await startServer(t);
+  const [ada, bob] = await two(server);
+  const client = await connected(t, server, { token: bob.accessToken });
+  await server.send(ada, to(bob), 'before');
+  await client.ear.messages(1);
+  const { pid, offset } = memoryOf(client);
+  const { epoch } = server.storage.log;
+  const wrong = [
+    '0',
+    '',
+    'null',
+    `${epoch}`,
+    `${epoch}.`,
+    `${epoch}.2`,
+    `${epoch}.-1`,
+    `${epoch}.1e0`,
+    `${epoch}.01`,
+    `x${offset}`,
+  ];
+  for (const given of [
+    ...wrong,
+    `${epoch}.9007199254740993`,
+    'AAAAAAAAAAA.1',
+    `${offset}.1`,
+    ` ${offset}`,
+    'x'.repeat(5_000),
+  ]) {
+    const { socket, ear } = await connected(t, server, { auth: { token: bob.accessToken, pid, offset: given } });
+    assert.equal(field((await ear.until('connected')).data, 'recovered'), false, given);
+    socket.disconnect();
+    const plain = plainClient(t, server, { token: bob.accessToken, since: given });
+    assert.equal(field((await plain.ear.until('connected')).data, 'recovered'), false, given);
+    plain.socket.close();
+  }
+  const good = await connected(t, server, { auth: { token: bob.accessToken, pid, offset } });
+  assert.equal(field((await good.ear.until('connected')).data, 'recovered'), true);
+  // A pid that we did not sign is none.
+  const [account = '', session = '', nonce = ''] = pid.split('.');
+  for (const forged of [
+    `${account}.${session}.${nonce}.AAAA`,
+    `${pid}A`,
+    'x',
+    `${account}.${session}`,
+    'x'.repeat(5_000),
+  ]) {
+    const { ear } = await connected(t, server, { auth: { token: bob.accessToken, pid: forged, offset } });
+    assert.equal(field((await ear.until('connected')).data, 'recovered'), false, forged.slice(0, 80));
+  }
+});
+
+test('rule 5: a refused handshake leaves the client its pid, and the next one with a good token resumes', async (t) => {
+  const server = await startServer(t);
+  const [ada, bob] = await two(server);
+  const client = await connected(t, server, { token: bob.accessToken });
+  await server.send(ada, to(bob), 'before');
+  await client.ear.messages(1);
+  const old = memoryOf(client);
+  await client.cut();
+  await sendMany(server, ada, bob, numbered(1, 2));
+  client.socket.auth = { token: 'no token at all' };
+  client.ear.forget();
+  client.socket.connect();
+  await client.ear.until('error');
+  assert.deepEqual(client.ear.contents, []);
+  assert.deepEqual(memoryOf(client), old);
+  client.socket.auth = { token: bob.accessToken };
+  client.socket.disconnect();
+  await client.back();
+  assert.equal(client.socket.recovered, true);
+  assert.deepEqual(await client.ear.messages(2), numbered(1, 2));
+});
+
+test('rule 5: with its pid an expired token continues, while the session lives and for 12 hours at most', async (t) => {
+  const server = await startServer(t);
+  const [ada, bob] = await two(server);
+  const expired = await tokenIssued(server, bob, Date.now() - 11 * hour);
+  const tooOld = await tokenIssued(server, bob, Date.now() - 13 * hour);
+  const client = await connected(t, server, { token: bob.accessToken });
+  await server.send(ada, to(bob), 'before');
+  await client.ear.messages(1);
+  const memory = memoryOf(client);
+  await client.cut();
+  await server.send(ada, to(bob), 'missed');
+  client.socket.auth = { token: expired };
+  await client.back();
+  assert.equal(client.socket.recovered, true);
+  assert.deepEqual(await client.ear.messages(1), ['missed']);
+  const refused = async (auth: Record<string, unknown>) => {
+    const { ear, socket } = stockClient(t, server, { auth, reconnection: false });
+    const first = await ear.until(() => true);
+    socket.disconnect();
+    return first.event === 'error';
+  };
+  assert.equal(await refused({ token: tooOld, ...memory }), true, 'more than 12 hours');
+  assert.equal(await refused({ token: expired }), true, 'no pid');
+  assert.equal(await refused({ token: expired, ...memory, pid: `${memory.pid}x` }), true, 'a forged pid');
+  assert.equal(await refused({ token: `${expired.slice(0, -4)}AAAA`, ...memory }), true, 'a forged token');
+  const stranger = await connected(t, server, { token: ada.accessToken });
+  assert.equal(await refused({ token: expired, ...memory, pid: memoryOf(stranger).pid }), true, "somebody else's pid");
+  const rest = await server.call('GET', '/api/v1/auth/me', { token: expired });
+  assert.equal(rest.status, 401);
+  const plain = plainClient(t, server, { token: expired, since: memory.offset });
+  assert.equal(await plain.closed, 4100);
+  assert.equal(await refused({ token: expired, ...memory }), false, 'still good');
+  await server.app.identity.logoutAll(bob.principal);
+  assert.equal(await refused({ token: expired, ...memory }), true, 'the session has ended');
+});
+
+test('rule 6: nothing is written at connect or disconnect', async (t) => {
+  const server = await startServer(t);
+  const [ada, bob] = await two(server);
+  await server.send(ada, to(bob), 'before');
+  const written: string[] = [];
+  const { log } = server.storage;
+  const write = log.write.bind(log);
+  log.write = (act) => {
+    written.push(String(act));
+    return write(act);
+  };
+  const client = await connected(t, server, { token: bob.accessToken });
+  await client.ear.messages(1);
+  await client.cut();
+  await client.back();
+  await client.cut();
+  const plain = plainClient(t, server, { token: bob.accessToken });
+  await plain.ear.until('connected');
+  plain.socket.close();
+  await plain.closed;
+  assert.deepEqual(
+    written.filter((act) => !act.includes('session_cursors') && act !== 'async () => {}' && act !== 'async()=>{}'),
+    [],
+  );
+});
+
+test('a plain WebSocket says `since` and is told in its first frame whether that was possible', async (t) => {
+  const server = await startServer(t);
+  const [ada, bob] = await two(server);
+  const client = plainClient(t, server, { token: bob.accessToken });
+  const welcome = await client.ear.until('connected');
+  assert.equal(field(welcome.data, 'recovered'), false);
+  await server.send(ada, to(bob), 'before');
+  const { offset } = await client.ear.until('message:received');
+  assert.equal(offset, `${server.storage.log.epoch}.1`);
+  client.socket.terminate();
+  await client.closed;
+  await server.restart();
+  await sendMany(server, ada, bob, numbered(1, 5));
+  const back = plainClient(t, server, { token: bob.accessToken, since: String(offset) });
+  await back.ear.messages(5);
+  await server.send(ada, to(bob), 'live again');
+  assert.deepEqual(await back.ear.messages(6), [...numbered(1, 5), 'live again']);
+  const [first, ...rest] = back.ear.all;
+  assert.equal(first?.event, 'connected');
+  assert.equal(field(first?.data, 'recovered'), true);
+  assert.equal(first?.offset, offset);
+  assert.deepEqual(
+    rest.map((heard) => heard.offset),
+    [2, 3, 4, 5, 6, 7].map((seq) => `${server.storage.log.epoch}.${seq}`),
+  );
+});
+
+test('a client without an offset goes on where its login session was, also after a restart', async (t) => {
+  const server = await startServer(t);
+  const [ada, bob] = await two(server);
+  await server.send(ada, to(bob), 'before the first connection');
+  const first = await connected(t, server, { token: bob.accessToken });
+  assert.deepEqual(await first.ear.messages(1), ['before the first connection']);
+  await server.send(ada, to(bob), 'live');
+  await first.ear.messages(2);
+  first.socket.disconnect();
+  await server.send(ada, to(bob), 'missed by a reloaded page');
+  const reloaded = await connected(t, server, { token: bob.accessToken });
+  assert.equal(field((await reloaded.ear.until('connected')).data, 'recovered'), false);
+  assert.deepEqual(await reloaded.ear.messages(1), ['missed by a reloaded page']);
+  reloaded.socket.disconnect();
+  await server.restart();
+  await server.send(ada, to(bob), 'after the restart');
+  const plain = plainClient(t, server, { token: bob.accessToken });
+  assert.deepEqual(await plain.ear.messages(1), ['after the restart']);
+  // A new login session of the account begins at the account's highest.
+  plain.socket.close();
+  await plain.closed;
+  await server.restart();
+  const [again] = await server.app.identity.provision([{ username: bob.profile.username, email: bob.profile.email }]);
+  assert.ok(again);
+  await server.send(ada, to(bob), 'to the new session');
+  const fresh = await connected(t, server, { token: again.accessToken });
+  assert.deepEqual(await fresh.ear.messages(1), ['to the new session']);
+});
+
+test("`since: 'now'` and an offset in `auth.since` override the session's cursor", async (t) => {
+  const server = await startServer(t);
+  const [ada, bob] = await two(server);
+  await sendMany(server, ada, bob, numbered(1, 4));
+  const now = await connected(t, server, { auth: { token: bob.accessToken, since: 'now' } });
+  const offset = `${server.storage.log.epoch}.2`;
+  const from = await connected(t, server, { auth: { token: bob.accessToken, since: offset } });
+  const welcome = await from.ear.until('connected');
+  assert.equal(field(welcome.data, 'recovered'), true);
+  assert.equal(welcome.offset, offset);
+  const plainNow = plainClient(t, server, { token: bob.accessToken, since: 'now' });
+  await plainNow.ear.until('connected');
+  await server.send(ada, to(bob), 'live');
+  assert.deepEqual(await from.ear.messages(3), ['message 3', 'message 4', 'live']);
+  assert.deepEqual(await now.ear.messages(1), ['live']);
+  assert.deepEqual(await plainNow.ear.messages(1), ['live']);
+});
+
+test('above REPLAY_MAX a resume is refused; other accounts’ rows do not count', async (t) => {
+  const server = await startServer(t, { REPLAY_MAX: '10' });
+  const [ada, bob] = await two(server);
+  const [carol] = await server.people(1);
+  assert.ok(carol);
+  const client = await connected(t, server, { token: bob.accessToken });
+  await server.send(ada, to(bob), 'before');
+  await client.ear.messages(1);
+  await client.cut();
+  await sendMany(server, ada, carol, numbered(1, 20));
+  await sendMany(server, ada, bob, numbered(1, 10));
+  await client.back();
+  assert.equal(client.socket.recovered, true);
+  assert.deepEqual(await client.ear.messages(10), numbered(1, 10));
+  await client.cut();
+  const { pid, offset } = memoryOf(client);
+  await sendMany(server, ada, bob, numbered(11, 21));
+  const welcome = await client.back();
+  assert.equal(client.socket.recovered, false);
+  assert.equal(field(welcome.data, 'recovered'), false);
+  assert.notEqual(memoryOf(client).pid, pid);
+  const plain = plainClient(t, server, { token: bob.accessToken, since: offset });
+  assert.equal(field((await plain.ear.until('connected')).data, 'recovered'), false);
+});
+
+test('a client without an offset gets 1,000 rows at most, then `resync` with the count, and is live', async (t) => {
+  const server = await startServer(t);
+  const [ada, bob] = await two(server);
+  const sender = await connected(t, server, { token: ada.accessToken });
+  const contents = numbered(1, 1_007);
+  await Promise.all(contents.map((content) => sender.ask('message:send', { content, receiverId: bob.principal.id })));
+  const client = await connected(t, server, { token: bob.accessToken });
+  const resync = await client.ear.until('resync');
+  assert.deepEqual(resync.data, { missed: 7 });
+  assert.equal(resync.offset, `${server.storage.log.epoch}.1007`);
+  assert.deepEqual(client.ear.contents, contents.slice(0, 1_000));
+  await server.send(ada, to(bob), 'live');
+  assert.equal((await client.ear.messages(1_001)).at(-1), 'live');
+  // Exactly 1,000 are no reason to resync.
+  const exact = plainClient(t, server, { token: ada.accessToken, since: 'now' });
+  await exact.ear.until('connected');
+  await server.send(bob, to(ada), 'live too');
+  await exact.ear.messages(1);
+  assert.deepEqual(exact.ear.of('resync'), []);
+  // With an offset there is no such bound.
+  const offset = `${server.storage.log.epoch}.0`;
+  const all = plainClient(t, server, { token: bob.accessToken, since: offset });
+  assert.deepEqual((await all.ear.messages(1_009)).slice(0, 1_007), contents);
+});
+
+test('a member added meanwhile hears from the row that adds them on, live and in replay alike', async (t) => {
+  const server = await startServer(t);
+  const [ada, bob] = await two(server);
+  const live = await connected(t, server, { token: bob.accessToken });
+  const later = await connected(t, server, { token: bob.accessToken });
+  await server.send(ada, to(bob), 'first');
+  await Promise.all([live.ear.messages(1), later.ear.messages(1)]);
+  await later.cut();
+  const group = await server.group(ada);
+  await server.send(ada, { groupId: group }, 'before they came');
+  const body = { userId: bob.principal.id };
+  await server.call('POST', `/api/v1/groups/${group}/members`, { token: ada.accessToken, body });
+  await server.send(ada, { groupId: group }, 'for members');
+  await server.send(bob, { groupId: group }, 'from the new one');
+  const heard = ['first', 'for members', 'from the new one'];
+  assert.deepEqual(await live.ear.messages(3), heard);
+  await later.back();
+  assert.deepEqual(await later.ear.messages(2), heard.slice(1));
+});
+
+test('who has left hears up to the row that says so and no more, live and in replay alike', async (t) => {
+  const server = await startServer(t);
+  const [ada, bob] = await two(server);
+  const group = await server.group(ada, bob);
+  const live = await connected(t, server, { token: bob.accessToken });
+  const later = await connected(t, server, { token: bob.accessToken });
+  await server.send(ada, { groupId: group }, 'first');
+  await Promise.all([live.ear.messages(1), later.ear.messages(1)]);
+  await later.cut();
+  await server.send(ada, { groupId: group }, 'still a member');
+  const topic = await topicOfGroup(server, bob);
+  await server.storage.log.write(async ({ append }) => {
+    const { account } = bob.principal;
+    append({ topic, type: 'group.member_removed', payload: {}, moves: [{ account, topic, kind: 'leave' }] });
+  });
+  await server.send(ada, { groupId: group }, 'for those who stayed');
+  await server.send(ada, to(bob), 'to you alone');
+  const heard = ['first', 'still a member', 'to you alone'];
+  assert.deepEqual(await live.ear.messages(3), heard);
+  await later.back();
+  assert.deepEqual(await later.ear.messages(2), heard.slice(1));
+  const refused = await live.ask('message:send', { content: 'x', groupId: group });
+  assert.equal(field(refused, 'code'), 'FORBIDDEN');
+});
+
+async function topicOfGroup({ storage }: TestServer, { principal }: SignedIn): Promise<number> {
+  const intervals = await storage.log.intervals(principal.account, 0);
+  const [group] = intervals.filter(({ from }) => from > 0);
+  assert.ok(group);
+  return group.topic;
+}
+
+test('two accounts that write to each other while both are cut again and again: no gap, no repetition', async (t) => {
+  const server = await startServer(t);
+  const [ada, bob] = await two(server);
+  const client = await connected(t, server, { token: bob.accessToken });
+  await server.send(ada, to(bob), 'message 0');
+  await client.ear.messages(1);
+  const everything = client.ear;
+  let sending = true;
+  const cuts = (async () => {
+    while (sending) {
+      client.socket.io.engine.close();
+      await new Promise<void>((resolve) => client.socket.once('connected', () => resolve()));
+      assert.equal(client.socket.recovered, true);
+    }
+  })();
+  for (let number = 1; number <= 60; number += 1) await server.send(ada, to(bob), `message ${number}`);
+  sending = false;
+  await cuts;
+  assert.deepEqual(await everything.messages(61), numbered(0, 60));
+});
