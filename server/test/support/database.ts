@@ -19,28 +19,58 @@ export const serverUrl = process.env['DATABASE_URL'] === '' ? undefined : proces
 
 export const engine: Engine = serverUrl === undefined ? 'sqlite' : 'postgres';
 
+export type TestDatabase = {
+  sql: Sql;
+  log: Log;
+  /** The same database opened once more: another node, or the server that comes after one that was killed. */
+  again: () => Promise<{ sql: Sql; log: Log }>;
+};
+
 /** An empty database with the log and these modules' tables, gone after the test: PostgreSQL when DATABASE_URL is set. */
 export async function openTestDatabase(
   t: Pick<TestContext, 'after'>,
   { migrations = [], now = Date.now }: Options = {},
-): Promise<{ sql: Sql; log: Log }> {
-  const all = (engine: Engine) => Object.assign({}, ...[logMigrations, ...migrations].map((of) => of(engine)));
+): Promise<TestDatabase> {
+  const place = await placeOf();
+  const opened: { sql: Sql; log: Log }[] = [];
+  t.after(async () => {
+    for (const { sql, log } of opened.reverse()) await close(log, sql);
+    await place.remove();
+  });
+  const again = async () => {
+    const found = await place.open(Object.assign({}, ...[logMigrations, ...migrations].map((of) => of(engine))), now);
+    opened.push(found);
+    return found;
+  };
+  return { ...(await again()), again };
+}
+
+type Place = {
+  open: (migrations: Migrations, now: () => number) => Promise<{ sql: Sql; log: Log }>;
+  remove: () => Promise<void>;
+};
+
+async function placeOf(): Promise<Place> {
   if (serverUrl !== undefined) {
     const url = await createDatabase(serverUrl);
-    t.after(() => dropDatabase(serverUrl, url));
-    const sql = new PostgresSql({ url });
-    await sql.migrate(all('postgres'));
-    const log = await PostgresLog.open(sql, now);
-    t.after(() => close(log, sql));
-    return { sql, log };
+    return {
+      open: async (migrations, now) => {
+        const sql = new PostgresSql({ url });
+        await sql.migrate(migrations);
+        return { sql, log: await PostgresLog.open(sql, now) };
+      },
+      remove: () => dropDatabase(serverUrl, url),
+    };
   }
   const folder = await mkdtemp(join(tmpdir(), 'rendezvous-test-'));
-  t.after(() => rm(folder, { recursive: true, force: true }));
-  const sql = new SqliteSql({ path: join(folder, 'test.db') });
-  await sql.migrate(all('sqlite'));
-  const log = new SqliteLog(sql, now);
-  t.after(() => close(log, sql));
-  return { sql, log };
+  return {
+    open: async (migrations, now) => {
+      const sql = new SqliteSql({ path: join(folder, 'test.db') });
+      await sql.migrate(migrations);
+      return { sql, log: new SqliteLog(sql, now) };
+    },
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
 }
 
 async function close(log: Log, sql: Sql): Promise<void> {

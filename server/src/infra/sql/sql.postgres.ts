@@ -15,6 +15,10 @@ const types = {
 /** SQLSTATE of a statement that ran into `statement_timeout`. */
 const canceledBySystem = '57014';
 
+/** Scans at a time, so that they leave connections to everybody else, and how many may wait. */
+const scansAtOnce = 4;
+const queueLimit = 256;
+
 export type PostgresOptions = {
   url: string;
   /** Connections for transactions and reads together. */
@@ -30,6 +34,8 @@ export class PostgresSql implements Sql {
   readonly pool: pg.Pool;
   readonly read: Kysely<object>;
   readonly statementTexts = new Set<string>();
+  readonly #waiting: (() => void)[] = [];
+  #scans = 0;
 
   constructor({ url, connections = 12 }: PostgresOptions) {
     this.pool = new pg.Pool({
@@ -47,7 +53,9 @@ export class PostgresSql implements Sql {
   async assertDurable(): Promise<void> {
     const { rows } = await this.pool.query<{ fsync: string }>('SHOW fsync');
     if (rows[0]?.fsync === 'on') return;
-    throw new Error('PostgreSQL runs with fsync=off: acknowledged messages could be lost. Turn fsync on and start again.');
+    throw new Error(
+      'PostgreSQL runs with fsync=off: acknowledged messages could be lost. Turn fsync on and start again.',
+    );
   }
 
   statement<Row>(text: string): Statement<Row> {
@@ -62,6 +70,34 @@ export class PostgresSql implements Sql {
   }
 
   async scan<Row>(query: CompiledQuery<Row>): Promise<Row[]> {
+    if (this.#waiting.length >= queueLimit) {
+      throw new Refusal(commonErrors.UNAVAILABLE, { message: 'Too many searches wait, please retry' });
+    }
+    if (this.#scans < scansAtOnce) this.#scans += 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      return await this.#scan(query);
+    } finally {
+      // The place goes on to the next that waits.
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#scans -= 1;
+      else next();
+    }
+  }
+
+  async migrate(migrations: Migrations): Promise<void> {
+    await applyMigrations(this.read, migrations);
+  }
+
+  async ping(): Promise<void> {
+    await this.read.executeQuery(CompiledQuery.raw('SELECT 1'));
+  }
+
+  async close(): Promise<void> {
+    await this.pool.end();
+  }
+
+  async #scan<Row>(query: CompiledQuery<Row>): Promise<Row[]> {
     const client = await this.pool.connect();
     try {
       await client.query(`SET statement_timeout = ${scanTimeout}`);
@@ -76,18 +112,6 @@ export class PostgresSql implements Sql {
       await client.query('RESET statement_timeout').catch(() => {});
       client.release();
     }
-  }
-
-  async migrate(migrations: Migrations): Promise<void> {
-    await applyMigrations(this.read, migrations);
-  }
-
-  async ping(): Promise<void> {
-    await this.read.executeQuery(CompiledQuery.raw('SELECT 1'));
-  }
-
-  async close(): Promise<void> {
-    await this.pool.end();
   }
 }
 
