@@ -2,7 +2,7 @@ import { isoTime } from '../../kernel/clock.ts';
 import type { Message } from '../../modules/messaging/index.ts';
 
 /** A message as this door shows it: always the full object. */
-export type MessageView = Readonly<{
+export type MessageView = {
   id: string;
   senderId: string;
   receiverId: string | null;
@@ -16,7 +16,7 @@ export type MessageView = Readonly<{
   createdAt: string;
   updatedAt: string;
   clientId?: string;
-}>;
+};
 
 /** What somebody other than the sender sees. */
 export function othersView(message: Message): MessageView {
@@ -42,11 +42,16 @@ export function othersView(message: Message): MessageView {
 /** What the sender sees: their own key too. */
 export function sendersView(message: Message): MessageView {
   const view = othersView(message);
-  return message.clientId === null ? view : { ...view, clientId: message.clientId };
+  if (message.clientId !== null) view.clientId = message.clientId;
+  return view;
 }
 
 /** The answer to a send: SENT, whatever has become of it meanwhile. */
-export const sentView = (message: Message): MessageView => ({ ...sendersView(message), status: 'SENT' });
+export function sentView(message: Message): MessageView {
+  const view = sendersView(message);
+  view.status = 'SENT';
+  return view;
+}
 
 export const viewFor = (account: number, message: Message): MessageView =>
   message.sender === account ? sendersView(message) : othersView(message);

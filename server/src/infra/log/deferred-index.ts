@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 
 /** How many entries may wait for the table before a batch takes them along. */
-const flushAt = 4_096;
+const flushAt = 16_384;
 
 /** Writes the rows of one key, ascending, into the index's own table; called key by key in ascending order. */
 export type InsertEntries = (key: number, seqs: readonly number[]) => void;

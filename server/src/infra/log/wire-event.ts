@@ -6,15 +6,16 @@ import type { Row } from './log.ts';
  */
 export class WireEvent {
   readonly event: string;
-  readonly data: unknown;
+  /** The payload as JSON. */
+  readonly json: string;
   readonly offset: string | null;
-  /** The bytes of each transport, for all its sockets. */
+  /** What each transport has made of it, for all its sockets. */
   socketIo: unknown = undefined;
   webSocket: unknown = undefined;
 
-  constructor(event: string, data: unknown, offset: string | null) {
+  constructor(event: string, json: string, offset: string | null) {
     this.event = event;
-    this.data = data;
+    this.json = json;
     this.offset = offset;
   }
 }

@@ -1,4 +1,5 @@
 import type { Gate } from '../log/wire-event.ts';
+import { joinFrames } from './frame.ts';
 
 /** What this module uses of an Engine.IO connection beyond its documented face; absent parts mean: not held. */
 export type EngineConnection = {
@@ -7,7 +8,10 @@ export type EngineConnection = {
   readonly transport: { readonly name: string; readonly writable: boolean };
 };
 
-type EnginePacket = { type: string; options?: { wsPreEncodedFrame?: Buffer[] } };
+/** Engine.IO's mark of a message packet. */
+const messagePacket = '4';
+
+type EnginePacket = { type: string; data?: unknown; options?: { wsPreEncodedFrame?: Buffer[] } };
 
 export type Corkable = { cork(): void; uncork(): void };
 
@@ -59,15 +63,17 @@ export class SocketGate implements Gate {
   }
 }
 
-/** Whole frames that lie ready for one WebSocket become one packet: one buffer, one write. */
+/** What waits for one WebSocket becomes one packet: one buffer, one write. */
 function mergeFrames(connection: EngineConnection): void {
   const { transport, writeBuffer } = connection;
   const [first] = writeBuffer;
   if (first === undefined || writeBuffer.length < 2 || transport.name !== 'websocket' || !transport.writable) return;
-  const frames: Buffer[] = [];
-  for (const { options } of writeBuffer) {
-    if (options?.wsPreEncodedFrame === undefined) return;
-    frames.push(...options.wsPreEncodedFrame);
+  const parts: (string | Buffer)[] = [];
+  for (const { type, data, options } of writeBuffer) {
+    const frame = options?.wsPreEncodedFrame?.[0];
+    if (frame !== undefined) parts.push(frame);
+    else if (type === 'message' && typeof data === 'string') parts.push(data);
+    else return;
   }
-  connection.writeBuffer = [{ ...first, options: { wsPreEncodedFrame: [Buffer.concat(frames)] } }];
+  connection.writeBuffer = [{ ...first, options: { wsPreEncodedFrame: [joinFrames(parts, messagePacket)] } }];
 }

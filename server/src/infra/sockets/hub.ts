@@ -64,7 +64,7 @@ export class Hub {
   open({ id, principal, outlet, present, start }: Opening, end: (reason: string) => void): Connection {
     const reader = { account: principal.account, session: principal.session };
     const feed = new Feed({ reader, outlet, present, cursor: start.cursor });
-    const emit = (event: string, data: unknown): void => outlet.send(new WireEvent(event, data, null));
+    const emit = (event: string, data: unknown): void => outlet.send(new WireEvent(event, JSON.stringify(data), null));
     const connection: Connection = { id, principal, feed, emit };
     this.#keep(connection, end);
     const data = {
@@ -73,9 +73,9 @@ export class Hub {
       socketId: id,
       recovered: start.recovered,
     };
-    outlet.send(new WireEvent('connected', data, this.offset(start.cursor)));
+    outlet.send(new WireEvent('connected', JSON.stringify(data), this.offset(start.cursor)));
     void this.#replay.catchUp(feed, start.limit).then((skipped) => {
-      if (skipped !== null) outlet.send(new WireEvent('resync', { missed: skipped.rows }, this.offset(feed.cursor)));
+      if (skipped !== null) outlet.send(new WireEvent('resync', JSON.stringify({ missed: skipped.rows }), this.offset(feed.cursor)));
     });
     return connection;
   }

@@ -3,8 +3,10 @@ import type { Outlet, WireEvent } from '../log/wire-event.ts';
 import { waitUntilDrained } from './drained.ts';
 import { textFrame } from './frame.ts';
 
-/** An EVENT packet of the default namespace (Socket.IO protocol 5): its text, and the whole WebSocket frame of it. */
-type Encoded = { text: string; options: { compress: false; wsPreEncodedFrame: Buffer[] } };
+/** An EVENT packet of the default namespace (Socket.IO protocol 5), and from the second socket on its whole frame. */
+type Encoded = { text: string; uses: number; framed: { compress: false; wsPreEncodedFrame: Buffer[] } | undefined };
+
+const unframed = { compress: false } as const;
 
 /** A Socket.IO connection, written to below `emit`: a row is encoded once for all the sockets it goes to. */
 export class SocketIoOutlet implements Outlet {
@@ -16,8 +18,11 @@ export class SocketIoOutlet implements Outlet {
 
   send(event: WireEvent): void {
     event.socketIo ??= encode(event);
-    const { text, options } = event.socketIo as Encoded;
-    this.#connection.write(text, options);
+    const encoded = event.socketIo as Encoded;
+    encoded.uses += 1;
+    // For one socket the gate makes the bytes; for many they are made once.
+    if (encoded.uses === 2) encoded.framed = { compress: false, wsPreEncodedFrame: [textFrame(`4${encoded.text}`)] };
+    this.#connection.write(encoded.text, encoded.framed ?? unframed);
   }
 
   buffered(): number {
@@ -45,8 +50,8 @@ type EngineBuffers = {
   writeBuffer: readonly { data?: string }[];
 };
 
-function encode({ event, data, offset }: WireEvent): Encoded {
-  const last = offset === null ? '' : `,${JSON.stringify(offset)}`;
-  const text = `2[${JSON.stringify(event)},${JSON.stringify(data)}${last}]`;
-  return { text, options: { compress: false, wsPreEncodedFrame: [textFrame(`4${text}`)] } };
-}
+const encode = ({ event, json, offset }: WireEvent): Encoded => ({
+  text: `2[${JSON.stringify(event)},${json}${offset === null ? '' : `,"${offset}"`}]`,
+  uses: 0,
+  framed: undefined,
+});

@@ -41,5 +41,5 @@ export class WebSocketOutlet implements Outlet {
   }
 }
 
-const encode = ({ event, data, offset }: WireEvent): string =>
-  JSON.stringify(offset === null ? { event, data } : { event, data, offset });
+const encode = ({ event, json, offset }: WireEvent): string =>
+  `{"event":${JSON.stringify(event)},"data":${json}${offset === null ? '' : `,"offset":"${offset}"`}}`;

@@ -108,7 +108,7 @@ function setPid(socket: Admitted, pid: string | undefined, recovered: boolean): 
 
 /** As documented: the connection is made, says `error`, and is closed. */
 function refuse(socket: Admitted): void {
-  new SocketIoOutlet(socket).send(new WireEvent('error', { message: 'Authentication failed' }, null));
+  new SocketIoOutlet(socket).send(new WireEvent('error', JSON.stringify({ message: 'Authentication failed' }), null));
   socket.disconnect(true);
 }
 

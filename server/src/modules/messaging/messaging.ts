@@ -1,10 +1,9 @@
-import { hash } from 'node:crypto';
 import type { Log } from '../../infra/log/log.ts';
 import { topicOf } from '../../infra/log/topic.ts';
 import type { Sql } from '../../infra/sql/sql.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { commonErrors, type ErrorValue, Refusal } from '../../kernel/errors.ts';
-import { type IdBytes, idBytes, idText, newId } from '../../kernel/ids.ts';
+import { idBytes, idOf, newIdText } from '../../kernel/ids.ts';
 import type { Principal } from '../../kernel/principal.ts';
 import { messagingErrors } from './errors.ts';
 import { type ConversationRow, History } from './history.ts';
@@ -127,25 +126,22 @@ export class Messaging {
   #prepare(principal: Principal, given: MessageDraft): Draft {
     const { content, type, receiverId, groupId, parentId, metadata, clientId } = given;
     const target = targetOf(receiverId ?? null, groupId ?? null);
-    const metadataText = metadata == null ? '' : JSON.stringify(metadata);
-    if (metadataText.length > metadataLimit) {
+    const metadataText = metadata == null ? null : JSON.stringify(metadata);
+    if (metadataText !== null && Buffer.byteLength(metadataText) > metadataLimit) {
       throw new Refusal(commonErrors.INVALID_INPUT, { message: `metadata may have ${metadataLimit} bytes` });
     }
-    const parentBytes = parentId == null ? null : known(parentId, messagingErrors.PARENT_NOT_FOUND);
-    const id = newId();
+    const parent = parentId == null ? null : known(parentId, messagingErrors.PARENT_NOT_FOUND);
     return {
       sender: principal.account,
       senderId: principal.id,
-      id: idText(id),
-      idBytes: id,
+      id: newIdText(),
       target,
       content,
       type: type ?? 'TEXT',
-      parentId: parentBytes === null ? null : idText(parentBytes),
-      parentBytes,
+      parentId: parent,
       metadata: metadata ?? null,
+      metadataText,
       clientId: clientId ?? null,
-      inputHash: hashOf([content, type ?? 'TEXT', target.kind, target.id, parentId ?? null, metadataText]),
       receiverOnline: target.kind === 'direct' && this.#options.isOnline(target.id),
       at: this.#clock.now(),
     };
@@ -156,17 +152,12 @@ function targetOf(receiverId: string | null, groupId: string | null): Draft['tar
   if ((receiverId === null) === (groupId === null)) throw new Refusal(messagingErrors.ONE_TARGET);
   const kind = receiverId === null ? 'group' : 'direct';
   const error = kind === 'direct' ? messagingErrors.RECEIVER_NOT_FOUND : messagingErrors.GROUP_NOT_FOUND;
-  const bytes = known(receiverId ?? groupId ?? '', error);
-  return { kind, id: idText(bytes), idBytes: bytes };
+  return { kind, id: known(receiverId ?? groupId ?? '', error) };
 }
 
 /** An id that is none names nothing that exists. */
-function known(id: string, error: ErrorValue): IdBytes {
-  const bytes = idBytes(id);
-  if (bytes === undefined) throw new Refusal(error);
-  return bytes;
+function known(id: string, error: ErrorValue): string {
+  const found = idOf(id);
+  if (found === undefined) throw new Refusal(error);
+  return found;
 }
-
-/** 128 bits are plenty: a collision could only ever be made against one's own key. */
-const hashOf = (input: readonly unknown[]): Uint8Array =>
-  hash('sha256', JSON.stringify(input), 'buffer').subarray(0, 16);

@@ -16,7 +16,7 @@ export const messagingMigrations = (engine: Engine): Migrations => {
           sql`create table messages (seq ${engine === 'sqlite' ? sql`integer` : sql`bigint`} primary key, id ${id} not null,
                 conversation bigint not null, sender bigint not null, receiver bigint, group_id bigint,
                 content text not null, type text not null, status text not null, parent bigint, metadata text,
-                client_id text, input_hash ${id}, created_at bigint not null, updated_at bigint)`,
+                client_id text, created_at bigint not null, updated_at bigint)`,
           sql`create unique index messages_by_id on messages (id)`,
           // The key comes first: keys that grow with time (UUIDv7) keep a batch on one page of this index.
           sql`create unique index messages_by_key on messages (client_id, sender) where client_id is not null`,
@@ -45,12 +45,14 @@ async function createAppend(db: Kysely<unknown>): Promise<void> {
     begin
       select head + 1 into first from log_state where one = 1 for update;
       create temp table if not exists drafts_now (i bigint, id text, sender bigint, receiver text, group_id text, parent text,
-        content text, type text, status text, metadata text, key text, hash text, at bigint,
+        content text, type text, status text, metadata text, key text, at bigint,
         receiver_no bigint, group_no bigint, parent_seq bigint, conversation bigint, verdict text, known bigint, seq bigint)
         on commit delete rows;
       insert into drafts_now
         select d.*, r.id, g.id, null, c.id,
-          case when k.seq is not null and k.input_hash = decode(d.hash, 'hex') then 'repeated'
+          case when k.seq is not null and k.content = d.content and k.type = d.type
+                 and k.metadata is not distinct from d.metadata and kp.id is not distinct from decode(d.parent, 'hex')
+                 and (kr.public_id = decode(d.receiver, 'hex') or kg.public_id = decode(d.group_id, 'hex')) then 'repeated'
                when k.seq is not null then 'key_reused'
                when d.receiver is not null and r.id is null then 'no_receiver'
                when d.group_id is not null and g.id is null then 'no_group'
@@ -59,8 +61,11 @@ async function createAppend(db: Kysely<unknown>): Promise<void> {
                else 'sent' end,
           k.seq, null
         from jsonb_to_recordset(drafts) as d(i bigint, id text, sender bigint, receiver text, group_id text, parent text,
-          content text, type text, status text, metadata text, key text, hash text, at bigint)
+          content text, type text, status text, metadata text, key text, at bigint)
         left join messages k on k.client_id = d.key and k.sender = d.sender
+        left join messages kp on kp.seq = k.parent
+        left join accounts kr on kr.id = k.receiver
+        left join groups kg on kg.id = k.group_id
         left join accounts r on r.public_id = decode(d.receiver, 'hex') and r.deleted_at is null
         left join groups g on g.public_id = decode(d.group_id, 'hex')
         left join conversations c on c.low = case when d.group_id is null then least(d.sender, r.id) else 0 end
@@ -84,8 +89,8 @@ async function createAppend(db: Kysely<unknown>): Promise<void> {
         from (select i, first - 1 + row_number() over (order by i) as seq from drafts_now where verdict = 'sent') n
         where d.i = n.i;
       get diagnostics written = row_count;
-      insert into messages (seq, id, conversation, sender, receiver, group_id, content, type, status, parent, metadata, client_id, input_hash, created_at)
-        select seq, decode(id, 'hex'), conversation, sender, receiver_no, group_no, content, type, status, parent_seq, metadata, key, decode(hash, 'hex'), at
+      insert into messages (seq, id, conversation, sender, receiver, group_id, content, type, status, parent, metadata, client_id, created_at)
+        select seq, decode(id, 'hex'), conversation, sender, receiver_no, group_no, content, type, status, parent_seq, metadata, key, at
         from drafts_now where seq is not null;
       insert into topic_rows (topic, seq)
         select case when group_no is null then receiver_no * 8 else group_no * 8 + 1 end, seq from drafts_now where seq is not null

@@ -78,7 +78,7 @@ function verdictOfTwin(
   if (verdict === undefined || draft === undefined) throw new Error('The database answered fewer drafts than it was given');
   if (verdict.outcome !== 'sent' || verdict.message.id === draft.id) return verdict;
   const original = drafts.find(({ id }) => id === verdict.message.id);
-  if (original === undefined || !Buffer.from(original.inputHash).equals(draft.inputHash)) {
+  if (original === undefined || inputOf(original) !== inputOf(draft)) {
     return { outcome: 'refused', error: commonErrors.KEY_REUSED };
   }
   return { outcome: 'repeated', seq: verdict.message.seq };
@@ -95,20 +95,22 @@ function verdictOf(draft: Draft | undefined, answer: Answer, rows: Row[]): Verdi
   return { outcome: 'refused', error: refusals[verdict] ?? commonErrors.UNAVAILABLE };
 }
 
-const hex = (bytes: Uint8Array | null): string | null => (bytes === null ? null : Buffer.from(bytes).toString('hex'));
+const inputOf = ({ content, type, target, parentId, metadataText }: Draft): string =>
+  JSON.stringify([content, type, target, parentId, metadataText]);
+
+const hex = (id: string | null): string | null => id?.replaceAll('-', '') ?? null;
 
 const wireDraft = (draft: Draft, i: number): Record<string, unknown> => ({
   i,
-  id: hex(draft.idBytes),
+  id: hex(draft.id),
   sender: draft.sender,
-  receiver: draft.target.kind === 'direct' ? hex(draft.target.idBytes) : null,
-  group_id: draft.target.kind === 'group' ? hex(draft.target.idBytes) : null,
-  parent: hex(draft.parentBytes),
+  receiver: draft.target.kind === 'direct' ? hex(draft.target.id) : null,
+  group_id: draft.target.kind === 'group' ? hex(draft.target.id) : null,
+  parent: hex(draft.parentId),
   content: draft.content,
   type: draft.type,
   status: draft.receiverOnline ? 'DELIVERED' : 'SENT',
-  metadata: draft.metadata === null ? null : JSON.stringify(draft.metadata),
+  metadata: draft.metadataText,
   key: draft.clientId,
-  hash: hex(draft.inputHash),
   at: draft.at,
 });

@@ -2,10 +2,12 @@ import type { DeferredIndex } from '../../infra/log/deferred-index.ts';
 import type { SqliteLog } from '../../infra/log/log.sqlite.ts';
 import type { SqliteSql } from '../../infra/sql/sql.sqlite.ts';
 import { commonErrors, type ErrorValue } from '../../kernel/errors.ts';
+import { idText } from '../../kernel/ids.ts';
 import { messagingErrors } from './errors.ts';
 import { messageEvent } from './events.ts';
 import { type Draft, type MessageStore, messageOf, messageRow, type Verdict } from './store.ts';
 
+type Written = { place: Place; conversation: number; parent: number | null };
 type Place = { conversation: number | null; receiver: number | null; group: number | null };
 
 /** Messages on SQLite: prepared statements, one row at a time, inside the batch's transaction. */
@@ -39,15 +41,15 @@ export class SqliteMessageStore implements MessageStore {
     const conversation = place.conversation ?? this.#openConversation(draft, place);
     const parent = this.#parentOf(draft, conversation);
     if (parent === undefined) return this.#refuse(draft, messagingErrors.PARENT_NOT_FOUND);
-    return this.#write(draft, { ...place, conversation, parent });
+    return this.#write(draft, { place, conversation, parent });
   }
 
-  #write(draft: Draft, place: Place & { conversation: number; parent: number | null }): Verdict {
-    const { conversation, receiver, group, parent } = place;
+  #write(draft: Draft, { place, conversation, parent }: Written): Verdict {
+    const { receiver, group } = place;
     const message = messageOf(draft, { seq: this.#log.nextSeq, conversation, receiver });
     const written = this.#statements.insert.run(
       message.seq,
-      draft.idBytes,
+      draft.id,
       conversation,
       draft.sender,
       receiver,
@@ -56,9 +58,8 @@ export class SqliteMessageStore implements MessageStore {
       draft.type,
       message.status,
       parent,
-      draft.metadata === null ? null : JSON.stringify(draft.metadata),
+      draft.metadataText,
       draft.clientId,
-      draft.inputHash,
       draft.at,
     );
     if (written.changes === 0) return this.#refuse(draft, commonErrors.KEY_REUSED);
@@ -68,20 +69,27 @@ export class SqliteMessageStore implements MessageStore {
 
   /** A retry gets what the first try made, whatever has become of the receiver or the membership since. */
   #refuse(draft: Draft, error: ErrorValue): Verdict {
-    const known = draft.clientId === null ? undefined : this.#statements.findKey.get(draft.clientId, draft.sender);
+    if (draft.clientId === null) return { outcome: 'refused', error };
+    const known = this.#statements.findKey.get(draft.clientId, draft.sender);
     if (known === undefined) return { outcome: 'refused', error };
-    const same = Buffer.from(known.input_hash as Uint8Array).equals(draft.inputHash);
+    const target = draft.target.kind === 'direct' ? known.receiver_id : known.group_id;
+    const same =
+      known.content === draft.content &&
+      known.type === draft.type &&
+      known.metadata === draft.metadataText &&
+      isId(target, draft.target.id) &&
+      isId(known.parent_id, draft.parentId);
     return same ? { outcome: 'repeated', seq: Number(known.seq) } : { outcome: 'refused', error: commonErrors.KEY_REUSED };
   }
 
   #directPlace(draft: Draft): Place | ErrorValue {
-    const found = this.#statements.findReceiver.get(draft.target.idBytes, draft.sender);
+    const found = this.#statements.findReceiver.get(draft.target.id, draft.sender);
     if (found === undefined) return messagingErrors.RECEIVER_NOT_FOUND;
     return { conversation: numberOrNull(found.conversation), receiver: Number(found.id), group: null };
   }
 
   #groupPlace(draft: Draft): Place | ErrorValue {
-    const found = this.#statements.findGroup.get(draft.target.idBytes, draft.sender);
+    const found = this.#statements.findGroup.get(draft.target.id, draft.sender);
     if (found === undefined) return messagingErrors.GROUP_NOT_FOUND;
     if (found.member === null) return messagingErrors.NOT_A_MEMBER;
     return { conversation: numberOrNull(found.conversation), receiver: null, group: Number(found.id) };
@@ -96,33 +104,41 @@ export class SqliteMessageStore implements MessageStore {
 
   /** `null`: replies to nothing; `undefined`: to something that is not in this conversation. */
   #parentOf(draft: Draft, conversation: number): number | null | undefined {
-    if (draft.parentBytes === null) return null;
-    const found = this.#statements.findParent.get(draft.parentBytes, conversation);
+    if (draft.parentId === null) return null;
+    const found = this.#statements.findParent.get(draft.parentId, conversation);
     return found === undefined ? undefined : Number(found.seq);
   }
 }
 
+const isId = (stored: unknown, given: string | null): boolean =>
+  given === null ? stored === null : stored instanceof Uint8Array && idText(stored) === given;
+
 const numberOrNull = (value: unknown): number | null => (typeof value === 'number' ? value : null);
 
+/** Ids come as text: SQLite reads the digits (`unhex`) for less than a buffer costs to make. */
 function prepare({ writer }: SqliteSql) {
   return {
-    findKey: writer.prepare('SELECT seq, input_hash FROM messages WHERE client_id = ? AND sender = ?'),
+    findKey: writer.prepare(
+      `SELECT m.seq, m.content, m.type, m.metadata, r.public_id AS receiver_id, g.public_id AS group_id, p.id AS parent_id
+       FROM messages m LEFT JOIN accounts r ON r.id = m.receiver LEFT JOIN groups g ON g.id = m.group_id
+       LEFT JOIN messages p ON p.seq = m.parent WHERE m.client_id = ? AND m.sender = ?`,
+    ),
     findReceiver: writer.prepare(
       `SELECT r.id, c.id AS conversation FROM accounts r
        LEFT JOIN conversations c ON c.low = min(r.id, ?2) AND c.high = max(r.id, ?2)
-       WHERE r.public_id = ?1 AND r.deleted_at IS NULL`,
+       WHERE r.public_id = unhex(?1, '-') AND r.deleted_at IS NULL`,
     ),
     findGroup: writer.prepare(
       `SELECT g.id, c.id AS conversation,
          (SELECT 1 FROM readers r WHERE r.account = ?2 AND r.topic = g.id * 8 + 1 AND r.to_seq IS NULL) AS member
        FROM groups g LEFT JOIN conversations c ON c.low = 0 AND c.high = g.id
-       WHERE g.public_id = ?1`,
+       WHERE g.public_id = unhex(?1, '-')`,
     ),
     insertConversation: writer.prepare('INSERT INTO conversations (low, high) VALUES (?, ?)'),
-    findParent: writer.prepare('SELECT seq FROM messages WHERE id = ? AND conversation = ?'),
+    findParent: writer.prepare("SELECT seq FROM messages WHERE id = unhex(?, '-') AND conversation = ?"),
     insert: writer.prepare(
       `INSERT INTO messages (seq, id, conversation, sender, receiver, group_id, content, type, status, parent,
-         metadata, client_id, input_hash, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         metadata, client_id, created_at) VALUES (?, unhex(?, '-'), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT DO NOTHING`,
     ),
     indexMessages: writer.prepare(

@@ -1,25 +1,22 @@
 import type { Row } from '../../infra/log/log.ts';
 import { topicOf } from '../../infra/log/topic.ts';
 import type { ErrorValue } from '../../kernel/errors.ts';
-import type { IdBytes } from '../../kernel/ids.ts';
 import { messageEvent } from './events.ts';
 import type { Message, MessageType } from './schema.ts';
 
-/** A message that has passed the schema and waits for the next batch. */
+/** A message that has passed the schema and waits for the next batch. Ids are UUIDs in lower case. */
 export type Draft = Readonly<{
   sender: number;
   senderId: string;
   id: string;
-  idBytes: IdBytes;
-  target: { kind: 'direct' | 'group'; id: string; idBytes: IdBytes };
+  target: { kind: 'direct' | 'group'; id: string };
   content: string;
   type: MessageType;
   parentId: string | null;
-  parentBytes: IdBytes | null;
   metadata: Record<string, unknown> | null;
+  /** `metadata` as it is stored. */
+  metadataText: string | null;
   clientId: string | null;
-  /** Of everything the sender said, so that a key cannot be used for something else. */
-  inputHash: Uint8Array;
   /** Whether the receiver had a live connection just before. */
   receiverOnline: boolean;
   at: number;
