@@ -67,7 +67,8 @@ export class SocketGate implements Gate {
 function mergeFrames(connection: EngineConnection): void {
   const { transport, writeBuffer } = connection;
   const [first] = writeBuffer;
-  if (first === undefined || writeBuffer.length < 2 || transport.name !== 'websocket' || !transport.writable) return;
+  if (first === undefined || transport.name !== 'websocket' || !transport.writable) return;
+  if (writeBuffer.length === 1 && first.options?.wsPreEncodedFrame !== undefined) return;
   const parts: (string | Buffer)[] = [];
   for (const { type, data, options } of writeBuffer) {
     const frame = options?.wsPreEncodedFrame?.[0];
