@@ -86,13 +86,13 @@ const menu = (current: Document): string =>
 
 type Inline = { parser: { parseInline(tokens: Tokens.Generic[]): string } };
 
-/** Markdown only: HTML in a file is shown as text, pictures are left out, and links lead to documents or outside. */
+/** Markdown only: comments are dropped, other HTML in a file is shown as text, pictures are left out, and links lead to documents or outside. */
 function rendererFor({ file }: Document) {
   return {
     heading(this: Inline, { tokens, depth, text }: Tokens.Heading): string {
       return `<h${depth} id="${anchorOf(text)}">${this.parser.parseInline(tokens)}</h${depth}>\n`;
     },
-    html: ({ text }: Tokens.HTML | Tokens.Tag): string => escapeHtml(text),
+    html: ({ text }: Tokens.HTML | Tokens.Tag): string => (/^<!--.*-->\s*$/s.test(text) ? '' : escapeHtml(text)),
     image: ({ text }: Tokens.Image): string => escapeHtml(text),
     link(this: Inline, { href, tokens }: Tokens.Link): string {
       const target = targetOf(href, file);

@@ -95,7 +95,7 @@ test('production shows no folder and has no demo people', async (t) => {
   const { url, call } = await startServer(t, production);
   const page = await pageOf(url);
   assert.ok(page.includes('production'));
-  assert.doesNotMatch(page, /Data folder|demo\/pair|<script/);
+  assert.doesNotMatch(page, /<dt>Data folder|demo\/pair|<script/);
   const { status, body } = await call('POST', '/demo/pair');
   assert.deepEqual([status, body['code']], [404, 'NOT_FOUND']);
 });
