@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
@@ -22,8 +22,10 @@ export const engine: Engine = serverUrl === undefined ? 'sqlite' : 'postgres';
 export type TestDatabase = {
   sql: Sql;
   log: Log;
-  /** The same database opened once more: another node, or the server that comes after one that was killed. */
+  /** The same database opened once more, as by another node. */
   again: () => Promise<{ sql: Sql; log: Log }>;
+  /** The database as a killed server leaves it: what lay in that server's memory only is gone. */
+  afterKill: () => Promise<{ sql: Sql; log: Log }>;
 };
 
 /** An empty database with the log and these modules' tables, gone after the test: PostgreSQL when DATABASE_URL is set. */
@@ -37,16 +39,17 @@ export async function openTestDatabase(
     for (const { sql, log } of opened.reverse()) await close(log, sql);
     await place.remove();
   });
-  const again = async () => {
-    const found = await place.open(Object.assign({}, ...[logMigrations, ...migrations].map((of) => of(engine))), now);
+  const reopen = async (killed: boolean) => {
+    const all = Object.assign({}, ...[logMigrations, ...migrations].map((of) => of(engine)));
+    const found = await place.open(all, { now, killed });
     opened.push(found);
     return found;
   };
-  return { ...(await again()), again };
+  return { ...(await reopen(false)), again: () => reopen(false), afterKill: () => reopen(true) };
 }
 
 type Place = {
-  open: (migrations: Migrations, now: () => number) => Promise<{ sql: Sql; log: Log }>;
+  open: (migrations: Migrations, how: { now: () => number; killed: boolean }) => Promise<{ sql: Sql; log: Log }>;
   remove: () => Promise<void>;
 };
 
@@ -54,7 +57,7 @@ async function placeOf(): Promise<Place> {
   if (serverUrl !== undefined) {
     const url = await createDatabase(serverUrl);
     return {
-      open: async (migrations, now) => {
+      open: async (migrations, { now }) => {
         const sql = new PostgresSql({ url });
         await sql.migrate(migrations);
         return { sql, log: await PostgresLog.open(sql, now) };
@@ -64,8 +67,10 @@ async function placeOf(): Promise<Place> {
   }
   const folder = await mkdtemp(join(tmpdir(), 'rendezvous-test-'));
   return {
-    open: async (migrations, now) => {
-      const sql = new SqliteSql({ path: join(folder, 'test.db') });
+    open: async (migrations, { now, killed }) => {
+      const path = join(folder, killed ? 'killed.db' : 'test.db');
+      if (killed) for (const part of ['', '-wal']) await copyFile(join(folder, `test.db${part}`), `${path}${part}`);
+      const sql = new SqliteSql({ path });
       await sql.migrate(migrations);
       return { sql, log: new SqliteLog(sql, now) };
     },

@@ -1,3 +1,4 @@
+import type { KyselyPlugin } from 'kysely';
 import type { SqliteSql } from '../sql/sql.sqlite.ts';
 import { type ApplyDrafts, CommitQueue } from './commit-queue.ts';
 import { DeferredIndex } from './deferred-index.ts';
@@ -50,7 +51,8 @@ export class SqliteLog implements Log {
     // One call a topic: stepping over a list inside SQLite costs a fifth of a call a row.
     const insert = sql.writer.prepare('INSERT INTO topic_rows (topic, seq) SELECT ?1, value FROM json_each(?2)');
     this.#topics = this.deferIndex('topics', (topic, seqs) => void insert.run(topic, `[${seqs.join(',')}]`));
-    this.#flushTimer = setInterval(() => void this.flushIndexes(), flushEvery);
+    // What could not be written (a full disk) waits for the next time; it is found in memory until then.
+    this.#flushTimer = setInterval(() => void this.flushIndexes().catch(() => {}), flushEvery);
     this.#flushTimer.unref();
   }
 
@@ -105,15 +107,14 @@ export class SqliteLog implements Log {
 
   write<Result>(act: (transaction: Transaction) => Promise<Result>): Promise<Result> {
     let open = true;
-    const write = this.#sql.write;
     const collected: NewRow[] = [];
-    const transaction: Transaction = {
-      get sql() {
-        if (!open) throw new Error('This transaction has ended; what follows needs one of its own');
-        return write;
-      },
-      append: (row) => void collected.push(row),
+    // Looked at before each statement: an act that was given up may still hold on to its `sql`.
+    const transformQuery: KyselyPlugin['transformQuery'] = ({ node }) => {
+      if (!open) throw new Error('This transaction has ended; what follows needs one of its own');
+      return node;
     };
+    const sql = this.#sql.write.withPlugin({ transformQuery, transformResult: async ({ result }) => result });
+    const transaction: Transaction = { sql, append: (row) => void collected.push(row) };
     const numbered = async (): Promise<Result> => {
       const result = await act(transaction);
       for (const row of collected) this.#append(row);

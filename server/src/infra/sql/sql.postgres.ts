@@ -46,6 +46,8 @@ export class PostgresSql implements Sql {
     });
     // A connection that breaks while idle is replaced by the pool; without a listener it would end the process.
     this.pool.on('error', () => {});
+    // The same for one that breaks inside a transaction, between two statements: the next statement rejects.
+    this.pool.on('connect', (client) => client.on('error', () => {}));
     this.read = new Kysely({ dialect: new PostgresDialect({ pool: this.pool }) });
   }
 
