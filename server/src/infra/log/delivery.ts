@@ -152,22 +152,28 @@ export class Delivery {
   }
 
   #pass(row: Row): void {
-    for (const handler of this.#reactions.get(row.type) ?? []) this.#guard(row, () => handler(row));
-    this.#move(row, 'enter');
+    this.#react(row);
+    if (row.moves !== null) this.#move(row, 'enter');
     const forms: FormsByDoor = new Map();
     this.#offer(row, row.topic, forms);
     if (row.peer !== null) this.#offer(row, row.peer, forms);
-    this.#move(row, 'leave');
+    if (row.moves !== null) this.#move(row, 'leave');
     this.#recent.push(row);
     this.#delivered = row.seq;
   }
 
   #offer(row: Row, topic: number, forms: FormsByDoor): void {
-    for (const feed of this.#live.get(topic) ?? []) {
+    const feeds = this.#live.get(topic);
+    if (feeds === undefined) return;
+    for (const feed of feeds) {
       if (feed.cursor >= row.seq) continue;
       feed.cursor = row.seq;
       this.#touched.add(feed);
-      this.#guard(row, () => sendRow(this.#log.epoch, row, feed, forms));
+      try {
+        sendRow(this.#log.epoch, row, feed, forms);
+      } catch (error) {
+        this.#onFailure(row, error);
+      }
     }
   }
 
@@ -184,11 +190,13 @@ export class Delivery {
     }
   }
 
-  #guard(row: Row, act: () => void): void {
-    try {
-      act();
-    } catch (error) {
-      this.#onFailure(row, error);
+  #react(row: Row): void {
+    for (const handler of this.#reactions.get(row.type) ?? []) {
+      try {
+        handler(row);
+      } catch (error) {
+        this.#onFailure(row, error);
+      }
     }
   }
 }

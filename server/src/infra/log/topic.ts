@@ -5,5 +5,5 @@ export type TopicKind = keyof typeof kinds;
 
 export const topicOf = (kind: TopicKind, id: number): number => id * 8 + kinds[kind];
 
-/** The account whose own topic this is, or `undefined` when it is another kind of topic. */
-export const accountOf = (topic: number): number | undefined => (topic % 8 === kinds.user ? (topic - kinds.user) / 8 : undefined);
+/** The account whose own topic this is. */
+export const accountOf = (userTopic: number): number => (userTopic - kinds.user) / 8;

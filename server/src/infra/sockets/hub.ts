@@ -16,6 +16,9 @@ export type HubOptions = { log: Log; delivery: Delivery; replay: Replay; cursors
 /** Rows that a client without an offset gets as ordinary events; the rest is counted in `resync`. */
 const withoutOffset = 1_000;
 
+/** How long an ended session is remembered, in milliseconds: longer than any handshake takes. */
+const rememberEnded = 60_000;
+
 type Opening = { id: string; principal: Principal; outlet: Outlet; present: Present; start: Start };
 
 /** All live connections of this node: begins them at the right row, and ends them when their session ends. */
@@ -26,6 +29,8 @@ export class Hub {
   readonly #cursors: Cursors;
   readonly #replayMax: number;
   readonly #bySession = new Map<string, Map<Connection, (reason: string) => void>>();
+  /** Sessions that ended lately, in order. */
+  readonly #ended = new Map<string, number>();
   /** Live connections of each account, by its public id. */
   readonly #online = new Map<string, number>();
 
@@ -74,6 +79,8 @@ export class Hub {
       recovered: start.recovered,
     };
     outlet.send(new WireEvent('connected', JSON.stringify(data), this.offset(start.cursor)));
+    // Authentication and this moment are not one: the session may have ended in between, unheard by this connection.
+    if (this.#ended.has(principal.sessionId)) setImmediate(() => end('The login session has ended'));
     void this.#replay.catchUp(feed, start.limit).then((skipped) => {
       if (skipped !== null) outlet.send(new WireEvent('resync', JSON.stringify({ missed: skipped.rows }), this.offset(feed.cursor)));
     });
@@ -94,7 +101,20 @@ export class Hub {
 
   /** Ends every connection of these login sessions on this node. */
   endSessions(sessionIds: readonly string[], reason: string): void {
-    for (const id of sessionIds) for (const end of [...(this.#bySession.get(id)?.values() ?? [])]) end(reason);
+    const now = Date.now();
+    for (const id of sessionIds) {
+      this.#ended.set(id, now);
+      for (const end of [...(this.#bySession.get(id)?.values() ?? [])]) end(reason);
+    }
+    for (const [id, at] of this.#ended) {
+      if (now - at < rememberEnded) break;
+      this.#ended.delete(id);
+    }
+  }
+
+  /** Lets every connection of an account come back, for what was decided when it connected has changed. */
+  renew(account: number, reason: string): void {
+    for (const feed of [...this.#delivery.feedsOf(account)]) feed.outlet.cut(reason);
   }
 
   /** Whether an account, by its public id, has a live connection here. */
