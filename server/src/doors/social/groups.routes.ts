@@ -4,6 +4,7 @@ import { isoTime } from '../../kernel/clock.ts';
 import { type Group, type Groups, groupDraft, newMember } from '../../modules/groups/index.ts';
 import { answerSchema, nothingSchema, success } from './envelope.ts';
 import { principalOf } from './guard.ts';
+import { keyHeader, keyOf } from './key.ts';
 import type { Pieces } from './routes.ts';
 import { nullable } from './user.ts';
 
@@ -27,9 +28,9 @@ export const groupRoutes =
   async (app) => {
     app.post(
       '/groups',
-      { onRequest: [guard], schema: { body: groupDraft, response: { 201: answerSchema(groupSchema) } } },
+      { onRequest: [guard], schema: { headers: keyHeader, body: groupDraft, response: { 201: answerSchema(groupSchema) } } },
       async (request, reply) => {
-        const created = await groups.create(principalOf(request), request.body);
+        const created = await groups.create(principalOf(request), request.body, keyOf(request));
         return reply.code(201).send(success(groupView(created), 'Group created successfully'));
       },
     );
@@ -45,9 +46,9 @@ export const groupRoutes =
 
     app.post(
       '/groups/:id/members',
-      { onRequest: [guard], schema: { params: byId, body: newMember, response: { 200: nothingSchema } } },
+      { onRequest: [guard], schema: { headers: keyHeader, params: byId, body: newMember, response: { 200: nothingSchema } } },
       async (request) => {
-        await groups.addMember(principalOf(request), request.params.id, request.body);
+        await groups.addMember(principalOf(request), request.params.id, { ...request.body, key: keyOf(request) });
         return success(null, 'Member added successfully');
       },
     );

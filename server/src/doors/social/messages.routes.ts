@@ -3,6 +3,7 @@ import { Type } from 'typebox';
 import { type Message, type Messaging, messageDraft } from '../../modules/messaging/index.ts';
 import { answerSchema, success } from './envelope.ts';
 import { principalOf } from './guard.ts';
+import { keyHeader, keyOf } from './key.ts';
 import { sentView, viewFor } from './message-view.ts';
 import { pageOf, pageQuery, pagination, paginationSchema } from './page.ts';
 import type { Pieces } from './routes.ts';
@@ -33,9 +34,6 @@ const listSchema = Type.Object(
   { additionalProperties: false },
 );
 
-/** The header is the same key as `clientId` in the body, for clients that keep keys out of their bodies. */
-const keyHeader = Type.Object({ 'idempotency-key': Type.Optional(Type.String({ pattern: '^[\\x21-\\x7e]{8,128}$' })) });
-
 export const messageRoutes =
   (messaging: Messaging) =>
   ({ guard, limits }: Pieces): FastifyPluginAsyncTypebox =>
@@ -48,7 +46,7 @@ export const messageRoutes =
         schema: { headers: keyHeader, body: messageDraft, response: { 201: answerSchema(messageSchema) } },
       },
       async (request, reply) => {
-        const clientId = request.body.clientId ?? request.headers['idempotency-key'] ?? null;
+        const clientId = request.body.clientId ?? keyOf(request);
         const message = await messaging.send(principalOf(request), { ...request.body, clientId });
         return reply.code(201).send(success(sentView(message), 'Message sent successfully'));
       },

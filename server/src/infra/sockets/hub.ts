@@ -11,6 +11,11 @@ import type { Connection } from './sockets.ts';
 /** Where a connection begins, decided before it is told that it is connected. */
 export type Start = Readonly<{ cursor: number; recovered: boolean; limit: number }>;
 
+/** How often quiet connections are told where the log stands, in milliseconds. */
+const tellQuietEvery = 3_600_000;
+/** Connections told in one turn of the event loop. */
+const toldAtOnce = 1_000;
+
 export type HubOptions = { log: Log; delivery: Delivery; replay: Replay; cursors: Cursors; replayMax: number };
 
 /** Rows that a client without an offset gets as ordinary events; the rest is counted in `resync`. */
@@ -34,12 +39,41 @@ export class Hub {
   /** Live connections of each account, by its public id. */
   readonly #online = new Map<string, number>();
 
+  readonly #timer: NodeJS.Timeout;
+  #deliveredBefore = 0;
+
   constructor({ log, delivery, replay, cursors, replayMax }: HubOptions) {
     this.#log = log;
     this.#delivery = delivery;
     this.#replay = replay;
     this.#cursors = cursors;
     this.#replayMax = replayMax;
+    this.#timer = setInterval(() => void this.tellQuiet(), tellQuietEvery);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /**
+   * Tells connections that have heard nothing since the last time where the log stands (`cursor`): else the offset of a
+   * quiet client would age until retention has passed it.
+   */
+  async tellQuiet(): Promise<void> {
+    const before = this.#deliveredBefore;
+    this.#deliveredBefore = this.#delivery.delivered;
+    let told = 0;
+    for (const connections of [...this.#bySession.values()]) {
+      for (const { feed } of connections.keys()) {
+        const now = this.#delivery.delivered;
+        if (!feed.live || feed.cursor > before || feed.cursor === now) continue;
+        feed.cursor = now;
+        feed.outlet.send(new WireEvent('cursor', '{}', this.offset(now)));
+        told += 1;
+        if (told % toldAtOnce === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
   }
 
   offset(seq: number): string {

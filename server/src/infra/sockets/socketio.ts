@@ -57,10 +57,15 @@ export function serveSocketIo(options: SocketIoOptions): Server {
       },
     );
   });
+  const newest = new Map<string, Admitted>();
   io.on('connection', (socket: Admitted) => {
     const { admission } = socket.data;
-    if (admission === undefined || 'refused' in admission) refuse(socket);
-    else begin(socket, admission, { door, hub, bounds });
+    if (admission === undefined || 'refused' in admission) {
+      refuse(socket);
+      return;
+    }
+    endHalfOpen(socket, newest);
+    begin(socket, admission, { door, hub, bounds });
   });
   return io;
 }
@@ -112,6 +117,16 @@ function refuse(socket: Admitted): void {
   socket.disconnect(true);
 }
 
+/** A client may come back while its old connection still looks alive: the new one goes on, the old one ends. */
+function endHalfOpen(socket: Admitted, newest: Map<string, Admitted>): void {
+  const { pid } = socket as unknown as { pid: string };
+  newest.get(pid)?.conn.close(true);
+  newest.set(pid, socket);
+  socket.on('disconnect', () => {
+    if (newest.get(pid) === socket) newest.delete(pid);
+  });
+}
+
 function begin(
   socket: Admitted,
   { principal, start }: Exclude<Admission, { refused: true }>,
@@ -122,7 +137,7 @@ function begin(
   const rate = new EventRate(bounds.events);
   let bytes = 0;
   socket.conn.on('packet', ({ data }) => {
-    bytes = typeof data === 'string' ? Buffer.byteLength(data) : 0;
+    bytes = typeof data === 'string' ? Buffer.byteLength(data) : (data?.length ?? 0);
   });
   socket.onAny((event: string, ...given: unknown[]) => {
     const last = given.at(-1);

@@ -1,3 +1,5 @@
+import type { Kysely } from 'kysely';
+import { type KeyUse, once } from '../../infra/log/keys.ts';
 import type { Log } from '../../infra/log/log.ts';
 import { topicOf } from '../../infra/log/topic.ts';
 import type { Sql, Statement } from '../../infra/sql/sql.ts';
@@ -8,7 +10,7 @@ import type { Principal } from '../../kernel/principal.ts';
 import { groupErrors } from './errors.ts';
 import { groupCreated, memberAdded } from './events.ts';
 import type { Group, GroupDraft, GroupType, GroupWithMembers, MemberRole, NewMember } from './schema.ts';
-import { findGroup, type GroupTables, groupFrom, roleOf } from './store.ts';
+import { findGroup, type GroupTables, groupFrom, roleOf, type StoredGroup } from './store.ts';
 
 /** Members that a group's own answer lists; more are read in pages. */
 const membersShown = 1_000;
@@ -27,54 +29,76 @@ export class Groups {
     this.#byId = sql.statement('SELECT id, type FROM groups WHERE public_id = ?1');
   }
 
-  /** The creator is its OWNER. */
-  async create(principal: Principal, draft: GroupDraft): Promise<Group> {
+  /** The creator is its OWNER. The same `key` with the same draft gives the first group again. */
+  async create(principal: Principal, draft: GroupDraft, key: string | null): Promise<Group> {
     const now = this.#clock.now();
-    const row = {
-      public_id: newId(),
-      title: draft.title,
-      description: draft.description ?? null,
-      cover: draft.cover ?? null,
-      type: draft.type ?? 'PRIVATE',
-      created_at: now,
-      updated_at: now,
-    } as const;
-    await this.#log.write(async ({ sql, append }) => {
-      const tables = sql.withTables<GroupTables>();
-      const { id } = await tables.insertInto('groups').values(row).returning('id').executeTakeFirstOrThrow();
-      const member = { group_id: id, account: principal.account, role: 'OWNER', joined_at: now } as const;
-      await tables.insertInto('group_members').values(member).execute();
-      append(joining(groupCreated, id, principal.account, { groupId: idText(row.public_id), userId: principal.id }));
+    const id = newId();
+    const { ref } = await this.#log.write((transaction) => {
+      const use = this.#keyUse(principal, { key, operation: 'group:create', input: draft });
+      return once(transaction, use, async () => {
+        const tables = transaction.sql.withTables<GroupTables>();
+        const row = {
+          public_id: id,
+          title: draft.title,
+          description: draft.description ?? null,
+          cover: draft.cover ?? null,
+          type: draft.type ?? 'PRIVATE',
+          created_at: now,
+          updated_at: now,
+        } as const;
+        const made = await tables.insertInto('groups').values(row).returning('id').executeTakeFirstOrThrow();
+        const owner = { group_id: made.id, account: principal.account, role: 'OWNER', joined_at: now } as const;
+        await tables.insertInto('group_members').values(owner).execute();
+        const payload = { groupId: idText(id), userId: principal.id };
+        transaction.append(joining(groupCreated, made.id, { account: principal.account, payload }));
+        return made.id;
+      });
     });
-    return groupFrom({ id: 0, ...row });
+    return groupFrom(await this.#byNumber(ref));
   }
 
   /** Refuses: GROUP_NOT_FOUND, NOT_ALLOWED, ADMIN_BY_OWNER, USER_NOT_FOUND, ALREADY_MEMBER. */
-  async addMember(principal: Principal, groupId: string, { userId, role = 'MEMBER' }: NewMember): Promise<void> {
-    const group = idBytes(groupId);
+  async addMember(
+    principal: Principal,
+    groupId: string,
+    { userId, role = 'MEMBER', key }: NewMember & { key: string | null },
+  ): Promise<void> {
+    const bytes = idBytes(groupId);
     const user = idBytes(userId);
-    if (group === undefined) throw new Refusal(groupErrors.GROUP_NOT_FOUND);
-    await this.#log.write(async ({ sql, append }) => {
-      const tables = sql.withTables<GroupTables>();
-      const found = await findGroup(sql, group);
-      const own = found && (await roleOf(sql, found.id, principal.account));
-      if (found === undefined || (own === undefined && found.type === 'SECRET')) {
-        throw new Refusal(groupErrors.GROUP_NOT_FOUND);
-      }
-      if (own !== 'OWNER' && own !== 'ADMIN') throw new Refusal(groupErrors.NOT_ALLOWED);
-      if (role === 'ADMIN' && own !== 'OWNER') throw new Refusal(groupErrors.ADMIN_BY_OWNER);
-      const account =
-        user && (await tables.selectFrom('accounts').select('id').where('public_id', '=', user).where('deleted_at', 'is', null).executeTakeFirst());
-      if (account === undefined) throw new Refusal(groupErrors.USER_NOT_FOUND);
-      const inserted = await tables
-        .insertInto('group_members')
-        .values({ group_id: found.id, account: account.id, role, joined_at: this.#clock.now() })
-        .onConflict((conflict) => conflict.doNothing())
-        .returning('account')
-        .execute();
-      if (inserted.length === 0) throw new Refusal(groupErrors.ALREADY_MEMBER);
-      append(joining(memberAdded, found.id, account.id, { groupId: idText(group), userId: user && idText(user), role }));
+    if (bytes === undefined) throw new Refusal(groupErrors.GROUP_NOT_FOUND);
+    await this.#log.write((transaction) => {
+      const use = this.#keyUse(principal, { key, operation: 'group:add', input: { groupId, userId, role } });
+      return once(transaction, use, async () => {
+        const group = await mayAdd(transaction.sql, bytes, { account: principal.account, role });
+        const account = user && (await this.#insertMember(transaction.sql, { group, user, role }));
+        if (account === undefined) throw new Refusal(groupErrors.USER_NOT_FOUND);
+        const payload = { groupId: idText(bytes), userId: user && idText(user), role };
+        transaction.append(joining(memberAdded, group, { account, payload }));
+        return account;
+      });
     });
+  }
+
+  async #insertMember(
+    sql: Kysely<object>,
+    { group, user, role }: { group: number; user: Uint8Array; role: MemberRole },
+  ): Promise<number | undefined> {
+    const tables = sql.withTables<GroupTables>();
+    const found = await tables
+      .selectFrom('accounts')
+      .select('id')
+      .where('public_id', '=', user)
+      .where('deleted_at', 'is', null)
+      .executeTakeFirst();
+    if (found === undefined) return undefined;
+    const inserted = await tables
+      .insertInto('group_members')
+      .values({ group_id: group, account: found.id, role, joined_at: this.#clock.now() })
+      .onConflict((conflict) => conflict.doNothing())
+      .returning('account')
+      .execute();
+    if (inserted.length === 0) throw new Refusal(groupErrors.ALREADY_MEMBER);
+    return found.id;
   }
 
   /** A SECRET group does not exist for anybody outside; of a PRIVATE one a stranger sees the title, not the members. */
@@ -95,6 +119,18 @@ export class Groups {
     return found && { group: found.id, isPublic: found.type === 'PUBLIC', isSecret: found.type === 'SECRET' };
   }
 
+  #keyUse(
+    { account }: Principal,
+    { key, operation, input }: { key: string | null; operation: string; input: unknown },
+  ): KeyUse | null {
+    return key === null ? null : { key, account, operation, input, at: this.#clock.now() };
+  }
+
+  async #byNumber(group: number): Promise<StoredGroup> {
+    const tables = this.#sql.read.withTables<GroupTables>();
+    return tables.selectFrom('groups').selectAll().where('id', '=', group).executeTakeFirstOrThrow();
+  }
+
   async #members(group: number): Promise<{ userId: string; role: MemberRole }[]> {
     const rows = await this.#sql.read
       .withTables<GroupTables>()
@@ -109,7 +145,24 @@ export class Groups {
   }
 }
 
-const joining = (type: string, group: number, account: number, payload: object) => ({
+/** The group's number, when this account may add somebody with this role. */
+async function mayAdd(
+  sql: Kysely<object>,
+  id: Uint8Array,
+  { account, role }: { account: number; role: MemberRole },
+): Promise<number> {
+  const found = await findGroup(sql, id);
+  const own = found && (await roleOf(sql, found.id, account));
+  if (found === undefined || (own === undefined && found.type === 'SECRET')) {
+    throw new Refusal(groupErrors.GROUP_NOT_FOUND);
+  }
+  if (own !== 'OWNER' && own !== 'ADMIN') throw new Refusal(groupErrors.NOT_ALLOWED);
+  if (role === 'ADMIN' && own !== 'OWNER') throw new Refusal(groupErrors.ADMIN_BY_OWNER);
+  return found.id;
+}
+
+/** The row that lets an account into a group: it is the first they may read. */
+const joining = (type: string, group: number, { account, payload }: { account: number; payload: object }) => ({
   topic: topicOf('group', group),
   peer: topicOf('user', account),
   type,
