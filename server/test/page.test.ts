@@ -1,7 +1,12 @@
-// The start page in a real browser. Locally it is skipped where there is no Chromium; with CI=true its absence is a failure.
+// The start page: its commands as pasted, and itself in a real browser. The browser's part is skipped locally where there
+// is no Chromium; with CI=true its absence is a failure.
 import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import test, { type TestContext } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { startServer, type TestServer } from './support/server.ts';
 
@@ -142,4 +147,34 @@ test('the page can be used by keyboard alone, and fits a phone', { skip }, async
     page.evaluate<number>('window.innerWidth'),
   ]);
   assert.ok(wide <= seen, `the page is ${wide} px wide on a screen of ${seen}`);
+});
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+const paste = async (commands: string): Promise<string> =>
+  (await promisify(execFile)('bash', ['-c', commands], { cwd: root, timeout: 30_000 })).stdout;
+
+/** Runs a command that does not end by itself, and waits for lines of its output. */
+function pasteOpenly(t: TestContext, command: string) {
+  const child = spawn('bash', ['-c', `exec ${command}`], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+  t.after(() => child.kill());
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+  return async (wanted: string): Promise<void> => {
+    for (let line = await lines.next(); line.value !== wanted; line = await lines.next()) {
+      assert.ok(line.done !== true, `it ended without a line "${wanted}"`);
+    }
+  };
+}
+
+test('the commands on the page work as pasted', { timeout: 60_000 }, async (t) => {
+  const { url } = await startServer(t);
+  const page = await (await fetch(url)).text();
+  const found = page.matchAll(/<pre><code>(.*?)<\/code>/gs);
+  const [write = '', listen = '', example = ''] = [...found].map(([, text = '']) => text.replaceAll('&quot;', '"'));
+  assert.ok(write.startsWith('PAIR=') && listen.startsWith('node ') && example.startsWith('npx '));
+  const heard = pasteOpenly(t, listen);
+  await heard('Grace listens');
+  assert.match(await paste(write), /"success":true.*"content":"Hello from a terminal"/);
+  await heard('Hello from a terminal');
+  assert.match(await paste(example), /recovered: true/);
 });
