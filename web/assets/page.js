@@ -65,6 +65,7 @@ function converse(pane, { me, other }) {
   });
   socket.on('message:received', (message, offset) => receive(talk, message, offset));
   socket.on('message:sent', (message, offset) => receive(talk, message, offset));
+  socket.on('cursor', (_nothing, offset) => see(talk, offset));
   socket.on('resync', () => void reload(talk));
   socket.on('error', ({ message }) => say(pane, 'cut', `${message}; reload the page`));
   socket.on('disconnect', () => {
