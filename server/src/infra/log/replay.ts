@@ -53,7 +53,12 @@ export class Replay {
           feed.outlet.cut('nothing read for 30 seconds');
           return null;
         }
-        if (left <= 0) return await this.#skip(feed);
+        if (left <= 0) {
+          const skipped = await this.#skip(feed);
+          if (skipped !== null) return skipped;
+          // What has arrived while they were counted must not be passed over.
+          left = 1;
+        }
         // A client that reads slowly waits above, outside its turn: it must not hold up the others.
         left -= await this.#inTurn(() => this.#page(feed, Math.min(pageRows, left)));
       }
@@ -100,7 +105,11 @@ export class Replay {
     this.#gate.hold();
     for (const row of rows) {
       feed.cursor = row.seq;
-      sendRow(this.#log.epoch, row, feed, this.#formsOf(row));
+      try {
+        sendRow(this.#log.epoch, row, feed, this.#formsOf(row));
+      } catch (error) {
+        this.#onFailure(error);
+      }
     }
   }
 
@@ -120,10 +129,12 @@ export class Replay {
     this.#delivery.enter(feed);
   }
 
+  /** Leaves out what is left, if anything is. */
   async #skip(feed: Feed): Promise<Skipped | null> {
     const rows = await this.#log.count(feed.intervals, { after: feed.cursor, limit: countedRows });
+    if (rows === 0 || feed.ended) return null;
     this.#join(feed);
-    return rows > 0 && !feed.ended ? { rows } : null;
+    return { rows };
   }
 
   /** Loads the rows between the cursor and what is in memory, once for all who need them, if they would find room. */

@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import test, { type TestContext } from 'node:test';
+import { openTestDatabase } from '../../../test/support/database.ts';
+import { feedOf } from '../../../test/support/feeds.ts';
+import type { Sql } from '../sql/sql.ts';
+import { Cursors } from './cursors.ts';
+import type { Feed } from './feed.ts';
+import type { Log } from './log.ts';
+
+type House = { sql: Sql; log: Log; cursors: Cursors; feeds: Set<Feed> };
+
+async function open(t: TestContext): Promise<House> {
+  const { sql, log } = await openTestDatabase(t);
+  return openOver(sql, log);
+}
+
+/** Over the same tables, with nothing in memory: after a restart. */
+function openOver(sql: Sql, log: Log): House {
+  const feeds = new Set<Feed>();
+  const cursors = new Cursors({ sql, log, feedsOf: () => feeds });
+  return { sql, log, cursors, feeds };
+}
+
+function connect({ cursors, feeds }: House, session: number, cursor: number): Feed {
+  const { feed } = feedOf(1, { session, cursor });
+  feeds.add(feed);
+  cursors.track(feed);
+  return feed;
+}
+
+function disconnect({ cursors, feeds }: House, feed: Feed): void {
+  feeds.delete(feed);
+  cursors.untrack(feed);
+}
+
+const stored = async (sql: Sql) =>
+  (
+    await sql
+      .statement<{ session: number; seq: number }>('SELECT session, seq FROM session_cursors ORDER BY session')
+      .all()
+  ).map(({ session, seq }) => [session, seq]);
+
+test('a session goes on at the highest row written to any of its sockets, connected or not, stored or not', async (t) => {
+  const house = await open(t);
+  const { cursors, sql } = house;
+  assert.equal(await cursors.of(1, 1), 0, 'an account that has never been here begins at its beginning');
+  const [one, two] = [connect(house, 1, 0), connect(house, 1, 0)];
+  one.cursor = 7;
+  two.cursor = 5;
+  assert.equal(await cursors.of(1, 1), 7);
+  disconnect(house, one);
+  assert.equal(await cursors.of(1, 1), 7, 'the other socket has seen less, the session has not');
+  disconnect(house, two);
+  assert.equal(await cursors.of(1, 1), 7);
+  assert.deepEqual(await stored(sql), [], 'nothing is written at connect or disconnect');
+  await cursors.store();
+  assert.deepEqual(await stored(sql), [[1, 7]]);
+  assert.equal(await cursors.of(1, 1), 7);
+  await cursors.close();
+});
+
+test('a new session begins at its account’s highest, of those stored', async (t) => {
+  const house = await open(t);
+  const [one, two] = [connect(house, 1, 0), connect(house, 2, 0)];
+  one.cursor = 7;
+  two.cursor = 9;
+  await house.cursors.close();
+  const next = openOver(house.sql, house.log);
+  assert.equal(await next.cursors.of(3, 1), 9);
+  assert.equal(await next.cursors.of(1, 1), 7, 'an old one where it was');
+  assert.equal(await next.cursors.of(4, 2), 0, 'another account is another account');
+  await next.cursors.close();
+});
+
+test('a stored cursor never goes back', async (t) => {
+  const house = await open(t);
+  const ahead = connect(house, 1, 0);
+  ahead.cursor = 9;
+  await house.cursors.store();
+  disconnect(house, ahead);
+  const behind = connect(house, 1, 2);
+  behind.cursor = 4;
+  await house.cursors.store();
+  assert.deepEqual(await stored(house.sql), [[1, 9]]);
+  behind.cursor = 12;
+  await house.cursors.store();
+  assert.deepEqual(await stored(house.sql), [[1, 12]]);
+  await house.cursors.close();
+});
+
+test('only what has changed is written again, in slices', async (t) => {
+  const house = await open(t);
+  const feeds = Array.from({ length: 2_500 }, (_, index) => connect(house, index + 1, 0));
+  for (const feed of feeds) feed.cursor = 3;
+  let writes = 0;
+  const write = house.log.write.bind(house.log);
+  house.log.write = (act) => {
+    writes += 1;
+    return write(act);
+  };
+  await house.cursors.store();
+  assert.equal(writes, 3);
+  assert.equal((await stored(house.sql)).length, 2_500);
+  await house.cursors.store();
+  assert.equal(writes, 3);
+  const [first] = feeds;
+  if (first !== undefined) first.cursor = 4;
+  await house.cursors.store();
+  assert.equal(writes, 4);
+  await house.cursors.close();
+});
+
+test('they are stored every five seconds', async (t) => {
+  const { sql, log } = await openTestDatabase(t);
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const house = openOver(sql, log);
+  const feed = connect(house, 1, 0);
+  feed.cursor = 3;
+  const written = new Promise<void>((resolve) => {
+    const write = log.write.bind(log);
+    log.write = async (act) => {
+      const result = await write(act);
+      resolve();
+      return result;
+    };
+  });
+  t.mock.timers.tick(4_999);
+  assert.deepEqual(await stored(sql), []);
+  t.mock.timers.tick(1);
+  await written;
+  assert.deepEqual(await stored(sql), [[1, 3]]);
+  await house.cursors.close();
+});

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { isReadable, row } from '../../../test/support/feeds.ts';
+import type { Interval, Row } from './log.ts';
+import { Recent } from './recent.ts';
+
+const always = (topic: number): Interval => ({ topic, from: 0, to: null });
+const seqsOf = (rows: readonly Row[]): number[] => rows.map(({ seq }) => seq);
+
+test('rows of the topics asked for come in order, each once, within their intervals and the limit', () => {
+  const recent = new Recent(10);
+  const rows = [row(11, 1), row(12, 2, { peer: 1 }), row(13, 3), row(14, 1, { peer: 1 }), row(15, 2), row(16, 1)];
+  for (const one of rows) recent.push(one);
+  assert.deepEqual([recent.floor, recent.head], [10, 16]);
+  assert.deepEqual(seqsOf(recent.page([always(1)], 10, 100)), [11, 12, 14, 16]);
+  assert.deepEqual(seqsOf(recent.page([always(1), always(2)], 11, 100)), [12, 14, 15, 16]);
+  assert.deepEqual(seqsOf(recent.page([always(1), always(2)], 10, 3)), [11, 12, 14]);
+  assert.deepEqual(seqsOf(recent.page([{ topic: 1, from: 12, to: 14 }], 10, 100)), [12, 14]);
+  assert.deepEqual(seqsOf(recent.page([always(1), { topic: 1, from: 12, to: null }], 10, 100)), [11, 12, 14, 16]);
+  assert.deepEqual(recent.page([always(1)], 16, 100), []);
+  assert.deepEqual(recent.page([always(9)], 10, 100), []);
+});
+
+test('it says what it covers, and what would find room', () => {
+  const recent = new Recent(10, 4);
+  assert.deepEqual([recent.covers(9), recent.covers(10), recent.covers(11)], [false, true, true]);
+  for (let seq = 11; seq <= 17; seq += 1) recent.push(row(seq, 1));
+  assert.deepEqual([recent.floor, recent.head], [13, 17]);
+  assert.deepEqual([recent.covers(12), recent.covers(13)], [false, true]);
+  assert.deepEqual([recent.couldCover(12), recent.couldCover(13)], [false, true]);
+});
+
+test('rows below the floor can be added, without a gap, and leave first', () => {
+  const recent = new Recent(10, 6);
+  recent.push(row(11, 1));
+  recent.push(row(12, 2));
+  recent.extendDown([row(8, 1), row(9, 2, { peer: 1 }), row(10, 2)], 7);
+  assert.equal(recent.floor, 7);
+  assert.deepEqual(seqsOf(recent.page([always(1)], 7, 100)), [8, 9, 11]);
+  assert.deepEqual(seqsOf(recent.page([always(1), always(2)], 7, 100)), [8, 9, 10, 11, 12]);
+  for (const seq of [13, 14, 15]) recent.push(row(seq, 1));
+  assert.equal(recent.floor, 9);
+  assert.deepEqual(seqsOf(recent.page([always(1), always(2)], 9, 100)), [10, 11, 12, 13, 14, 15]);
+});
+
+/** A small generator with a seed, so that a failure can be repeated. */
+function random(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
+
+test('whatever is pushed, evicted and added below, a page is what a plain search over the same rows finds', () => {
+  for (let seed = 1; seed <= 40; seed += 1) {
+    const draw = random(seed);
+    const capacity = 1 + draw(40);
+    const rows = Array.from({ length: 200 }, (_, index) =>
+      row(index + 1, 1 + draw(5), draw(3) === 0 ? { peer: 1 + draw(5) } : {}),
+    );
+    const start = draw(60);
+    const recent = new Recent(start, capacity);
+    for (const one of rows.slice(start)) {
+      recent.push(one);
+      const below = recent.floor - draw(10);
+      if (draw(8) === 0 && below >= 0 && recent.couldCover(below))
+        recent.extendDown(rows.slice(below, recent.floor), below);
+      if (draw(4) !== 0) continue;
+      const intervals = Array.from({ length: 1 + draw(3) }, (): Interval => {
+        const from = draw(recent.head + 1);
+        return { topic: 1 + draw(5), from, to: draw(2) === 0 ? null : from + draw(30) };
+      });
+      const after = recent.floor + draw(recent.head - recent.floor + 1);
+      const limit = 1 + draw(20);
+      const expected = rows.filter(
+        (found) => found.seq > after && found.seq <= recent.head && isReadable(found, intervals),
+      );
+      assert.deepEqual(
+        seqsOf(recent.page(intervals, after, limit)),
+        seqsOf(expected.slice(0, limit)),
+        `seed ${seed}, row ${one.seq}`,
+      );
+    }
+    assert.equal(recent.head - recent.floor <= capacity, true);
+  }
+});
