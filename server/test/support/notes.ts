@@ -75,7 +75,7 @@ function onSqlite({ writer }: SqliteSql, log: SqliteLog) {
 function onPostgres(sql: PostgresSql, log: PostgresLog) {
   return log.batch(async (drafts: readonly NoteDraft[]) => {
     const accepted = drafts.filter(({ text }) => text !== '');
-    if (accepted.length === 0) return { verdicts: drafts.map((): NoteVerdict => 'refused'), rows: [] };
+    if (accepted.length === 0) return { verdicts: drafts.map((): NoteVerdict => 'refused'), commits: [] };
     const { rows: written } = await sql.pool.query<StoredNote>(
       `WITH first AS MATERIALIZED (SELECT log_number($1) AS seq),
          given AS (SELECT first.seq + n - 1 AS seq, (d->>'account')::bigint AS account, d->>'text' AS text
@@ -87,6 +87,6 @@ function onPostgres(sql: PostgresSql, log: PostgresLog) {
     const rows = written.sort((a, b) => a.seq - b.seq).map(rowOf);
     const numbers = rows.map(({ seq }) => seq);
     const verdicts = drafts.map(({ text }): NoteVerdict => (text === '' ? 'refused' : (numbers.shift() ?? 'refused')));
-    return { verdicts, rows };
+    return { verdicts, commits: [rows] };
   });
 }

@@ -4,8 +4,10 @@ type Waiting<Draft, Verdict> = {
   reject: (error: unknown) => void;
 };
 
-/** Drafts of one set; the next set gathers while this one is written. */
+/** Drafts of one set at the most. */
 const setLimit = 500;
+/** Sets under way: while one is being handed out here, the database writes the other. */
+const setsAtOnce = 2;
 
 /**
  * Gathers drafts while a set is being written, and writes the next set when it has ended: the slower the disk, the larger
@@ -15,7 +17,8 @@ const setLimit = 500;
 export class Gathering<Draft, Verdict> {
   readonly #write: (drafts: readonly Draft[]) => Promise<Verdict[]>;
   #waiting: Waiting<Draft, Verdict>[] = [];
-  #running: Promise<void> | undefined;
+  readonly #running = new Set<Promise<void>>();
+  #scheduled = false;
 
   constructor(write: (drafts: readonly Draft[]) => Promise<Verdict[]>) {
     this.#write = write;
@@ -24,22 +27,28 @@ export class Gathering<Draft, Verdict> {
   submit(draft: Draft): Promise<Verdict> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ draft, resolve, reject });
-      this.#running ??= this.#run();
+      this.#schedule();
     });
   }
 
   async idle(): Promise<void> {
-    await this.#running;
+    while (this.#scheduled || this.#running.size > 0) {
+      await (this.#running.size > 0 ? Promise.race(this.#running) : new Promise((resolve) => setImmediate(resolve)));
+    }
   }
 
-  async #run(): Promise<void> {
-    // What arrives in this turn of the event loop belongs to the first set.
-    await new Promise((resolve) => setImmediate(resolve));
-    while (this.#waiting.length > 0) {
-      const set = this.#waiting.splice(0, setLimit);
-      await this.#writeSet(set);
-    }
-    this.#running = undefined;
+  #schedule(): void {
+    if (this.#scheduled || this.#running.size >= setsAtOnce || this.#waiting.length === 0) return;
+    this.#scheduled = true;
+    // What arrives in this turn of the event loop belongs to one set.
+    setImmediate(() => {
+      this.#scheduled = false;
+      const writing = this.#writeSet(this.#waiting.splice(0, setLimit)).finally(() => {
+        this.#running.delete(writing);
+        this.#schedule();
+      });
+      this.#running.add(writing);
+    });
   }
 
   async #writeSet(set: readonly Waiting<Draft, Verdict>[]): Promise<void> {

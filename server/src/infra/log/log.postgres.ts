@@ -7,8 +7,8 @@ import type { Interval, Log, NewRow, Row, Segment, Transaction } from './log.ts'
 import { pageOfNumbers, Rows } from './rows.ts';
 import { topicOf } from './topic.ts';
 
-/** What a set-based act has committed: a verdict for each draft, and the rows, in order. */
-export type Applied<Verdict> = { verdicts: Verdict[]; rows: Row[] };
+/** What a set-based act has committed: a verdict for each draft, and the rows of each commit, in order. */
+export type Applied<Verdict> = { verdicts: Verdict[]; commits: Row[][] };
 
 /**
  * The log on PostgreSQL. A transaction's rows are collected, and one last round trip numbers and writes them under the
@@ -50,13 +50,13 @@ export class PostgresLog implements Log {
 
   async start(): Promise<void> {}
 
-  /** A function that puts a draft into the next set; `apply` writes a whole set in one transaction of its own. */
+  /** A function that puts a draft into the next set; `apply` writes a whole set in transactions of its own. */
   batch<Draft, Verdict>(
     apply: (drafts: readonly Draft[]) => Promise<Applied<Verdict>>,
   ): (draft: Draft) => Promise<Verdict> {
     const gathering = new Gathering<Draft, Verdict>(async (drafts) => {
-      const { verdicts, rows } = await apply(drafts);
-      if (rows.length > 0) this.committed(rows);
+      const { verdicts, commits } = await apply(drafts);
+      for (const rows of commits) if (rows.length > 0) this.committed(rows);
       return verdicts;
     });
     this.#gatherings.push(gathering as unknown as Gathering<never, never>);

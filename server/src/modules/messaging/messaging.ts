@@ -8,7 +8,7 @@ import type { Principal } from '../../kernel/principal.ts';
 import { messagingErrors } from './errors.ts';
 import { type ConversationRow, History } from './history.ts';
 import { type Message, type MessageDraft, type MessageList, metadataLimit, type Page } from './schema.ts';
-import type { Draft, MessageStore } from './store.ts';
+import { type Draft, isSameInput, type MessageStore } from './store.ts';
 
 export type MessagingOptions = {
   sql: Sql;
@@ -44,11 +44,12 @@ export class Messaging {
    * NOT_A_MEMBER, PARENT_NOT_FOUND, ONE_TARGET, INVALID_INPUT.
    */
   async send(principal: Principal, draft: MessageDraft): Promise<Message> {
-    const verdict = await this.#store.append(this.#prepare(principal, draft));
+    const prepared = this.#prepare(principal, draft);
+    const verdict = await this.#store.append(prepared);
     if (verdict.outcome === 'sent') return verdict.message;
     if (verdict.outcome === 'refused') throw new Refusal(verdict.error);
     const message = (await this.#history.bySeq([verdict.seq])).get(verdict.seq);
-    if (message === undefined) throw new Refusal(messagingErrors.MESSAGE_NOT_FOUND);
+    if (message === undefined || !isSameInput(message, prepared)) throw new Refusal(commonErrors.KEY_REUSED);
     return message;
   }
 

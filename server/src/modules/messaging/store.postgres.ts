@@ -16,7 +16,6 @@ type Answer = {
 };
 
 const refusals: Readonly<Record<string, ErrorValue>> = {
-  key_reused: commonErrors.KEY_REUSED,
   no_receiver: messagingErrors.RECEIVER_NOT_FOUND,
   no_group: messagingErrors.GROUP_NOT_FOUND,
   not_member: messagingErrors.NOT_A_MEMBER,
@@ -42,61 +41,83 @@ export class PostgresMessageStore implements MessageStore {
   }
 
   async #apply(drafts: readonly Draft[]): Promise<Applied<Verdict>> {
-    const { firsts, twinOf } = withoutTwins(drafts);
-    const { rows: answers } = await this.#sql.pool.query<Answer>({
+    const { firsts, firstOf } = withoutTwins(drafts);
+    const rows: Row[] = [];
+    const verdicts: (Verdict | undefined)[] = [];
+    const unopened: Answer[] = [];
+    const commits = [rows];
+    for (const answer of await this.#append(firsts)) {
+      if (answer.verdict === 'no_conversation') unopened.push(answer);
+      else verdicts[answer.i] = verdictOf(firsts[answer.i], answer, rows);
+    }
+    if (unopened.length > 0) commits.push(await this.#appendUnopened(firsts, unopened, verdicts));
+    return { commits, verdicts: drafts.map((draft, index) => verdictFor(draft, verdicts[firstOf[index] ?? -1])) };
+  }
+
+  /** The first message of a conversation: opens it, and appends again. */
+  async #appendUnopened(
+    firsts: readonly Draft[],
+    unopened: readonly Answer[],
+    verdicts: (Verdict | undefined)[],
+  ): Promise<Row[]> {
+    const rows: Row[] = [];
+    const pairs = unopened.map(({ i, receiver, group_no }) => {
+      const sender = firsts[i]?.sender ?? 0;
+      const other = receiver ?? sender;
+      return group_no === null ? [Math.min(sender, other), Math.max(sender, other)] : [0, group_no];
+    });
+    await this.#sql.pool.query(
+      'INSERT INTO conversations (low, high) SELECT * FROM unnest($1::bigint[], $2::bigint[]) ON CONFLICT DO NOTHING',
+      [pairs.map(([low]) => low), pairs.map(([, high]) => high)],
+    );
+    const drafts = unopened.map(({ i }) => firsts[i]).filter((draft) => draft !== undefined);
+    for (const answer of await this.#append(drafts)) {
+      verdicts[unopened[answer.i]?.i ?? -1] = verdictOf(drafts[answer.i], answer, rows);
+    }
+    return rows;
+  }
+
+  async #append(drafts: readonly Draft[]): Promise<Answer[]> {
+    const { rows } = await this.#sql.pool.query<Answer>({
       name: 'messages_append',
       text: 'SELECT * FROM messages_append($1::jsonb)',
-      values: [JSON.stringify(firsts.map(wireDraft))],
+      values: [JSON.stringify(drafts.map(wireDraft))],
     });
-    const rows: Row[] = [];
-    const verdicts = answers.map((answer, index) => verdictOf(firsts[index], answer, rows));
-    return { rows, verdicts: twinOf.map((first, index) => verdictOfTwin(verdicts, first, { drafts, index })) };
+    return rows;
   }
 }
 
-/** Two drafts with one key in one set: the first is written, the others share its outcome, or refuse another input. */
-function withoutTwins(drafts: readonly Draft[]): { firsts: Draft[]; twinOf: number[] } {
+/** Two drafts with one key in one set: only the first goes to the database. `firstOf`: each draft's place among those. */
+function withoutTwins(drafts: readonly Draft[]): { firsts: Draft[]; firstOf: number[] } {
   const firsts: Draft[] = [];
   const byKey = new Map<string, number>();
-  const twinOf = drafts.map((draft) => {
-    const key = draft.clientId === null ? undefined : `${draft.sender} ${draft.clientId}`;
-    const known = key === undefined ? undefined : byKey.get(key);
+  const firstOf = drafts.map((draft) => {
+    const key = draft.clientId === null ? draft.id : `${draft.sender} ${draft.clientId}`;
+    const known = byKey.get(key);
     if (known !== undefined) return known;
-    if (key !== undefined) byKey.set(key, firsts.length);
+    byKey.set(key, firsts.length);
     return firsts.push(draft) - 1;
   });
-  return { firsts, twinOf };
+  return { firsts, firstOf };
 }
 
-function verdictOfTwin(
-  verdicts: readonly Verdict[],
-  first: number,
-  { drafts, index }: { drafts: readonly Draft[]; index: number },
-): Verdict {
-  const verdict = verdicts[first];
-  const draft = drafts[index];
-  if (verdict === undefined || draft === undefined) throw new Error('The database answered fewer drafts than it was given');
+/** A twin of a draft that was sent has a known key. */
+function verdictFor(draft: Draft, verdict: Verdict | undefined): Verdict {
+  if (verdict === undefined) throw new Error('The database answered fewer drafts than it was given');
   if (verdict.outcome !== 'sent' || verdict.message.id === draft.id) return verdict;
-  const original = drafts.find(({ id }) => id === verdict.message.id);
-  if (original === undefined || inputOf(original) !== inputOf(draft)) {
-    return { outcome: 'refused', error: commonErrors.KEY_REUSED };
-  }
-  return { outcome: 'repeated', seq: verdict.message.seq };
+  return { outcome: 'known', seq: verdict.message.seq };
 }
 
 function verdictOf(draft: Draft | undefined, answer: Answer, rows: Row[]): Verdict {
-  const { verdict, seq, conversation, receiver, known } = answer;
-  if (verdict === 'repeated' && known !== null) return { outcome: 'repeated', seq: known };
-  if (draft !== undefined && seq !== null && conversation !== null) {
-    const message = messageOf(draft, { seq, conversation, receiver });
-    rows.push(messageRow(message, answer.group_no));
-    return { outcome: 'sent', message };
+  const { verdict, seq, conversation, receiver, group_no, known } = answer;
+  if (known !== null) return { outcome: 'known', seq: known };
+  if (draft === undefined || seq === null || conversation === null) {
+    return { outcome: 'refused', error: refusals[verdict] ?? commonErrors.UNAVAILABLE };
   }
-  return { outcome: 'refused', error: refusals[verdict] ?? commonErrors.UNAVAILABLE };
+  const message = messageOf(draft, { seq, conversation, receiver });
+  rows.push(messageRow(message, group_no));
+  return { outcome: 'sent', message };
 }
-
-const inputOf = ({ content, type, target, parentId, metadataText }: Draft): string =>
-  JSON.stringify([content, type, target, parentId, metadataText]);
 
 const hex = (id: string | null): string | null => id?.replaceAll('-', '') ?? null;
 

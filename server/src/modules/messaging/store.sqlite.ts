@@ -2,7 +2,6 @@ import type { DeferredIndex } from '../../infra/log/deferred-index.ts';
 import type { SqliteLog } from '../../infra/log/log.sqlite.ts';
 import type { SqliteSql } from '../../infra/sql/sql.sqlite.ts';
 import { commonErrors, type ErrorValue } from '../../kernel/errors.ts';
-import { idText } from '../../kernel/ids.ts';
 import { messagingErrors } from './errors.ts';
 import { messageEvent } from './events.ts';
 import { type Draft, type MessageStore, messageOf, messageRow, type Verdict } from './store.ts';
@@ -69,17 +68,8 @@ export class SqliteMessageStore implements MessageStore {
 
   /** A retry gets what the first try made, whatever has become of the receiver or the membership since. */
   #refuse(draft: Draft, error: ErrorValue): Verdict {
-    if (draft.clientId === null) return { outcome: 'refused', error };
-    const known = this.#statements.findKey.get(draft.clientId, draft.sender);
-    if (known === undefined) return { outcome: 'refused', error };
-    const target = draft.target.kind === 'direct' ? known.receiver_id : known.group_id;
-    const same =
-      known.content === draft.content &&
-      known.type === draft.type &&
-      known.metadata === draft.metadataText &&
-      isId(target, draft.target.id) &&
-      isId(known.parent_id, draft.parentId);
-    return same ? { outcome: 'repeated', seq: Number(known.seq) } : { outcome: 'refused', error: commonErrors.KEY_REUSED };
+    const known = draft.clientId === null ? undefined : this.#statements.findKey.get(draft.clientId, draft.sender);
+    return known === undefined ? { outcome: 'refused', error } : { outcome: 'known', seq: Number(known.seq) };
   }
 
   #directPlace(draft: Draft): Place | ErrorValue {
@@ -110,19 +100,12 @@ export class SqliteMessageStore implements MessageStore {
   }
 }
 
-const isId = (stored: unknown, given: string | null): boolean =>
-  given === null ? stored === null : stored instanceof Uint8Array && idText(stored) === given;
-
 const numberOrNull = (value: unknown): number | null => (typeof value === 'number' ? value : null);
 
 /** Ids come as text: SQLite reads the digits (`unhex`) for less than a buffer costs to make. */
 function prepare({ writer }: SqliteSql) {
   return {
-    findKey: writer.prepare(
-      `SELECT m.seq, m.content, m.type, m.metadata, r.public_id AS receiver_id, g.public_id AS group_id, p.id AS parent_id
-       FROM messages m LEFT JOIN accounts r ON r.id = m.receiver LEFT JOIN groups g ON g.id = m.group_id
-       LEFT JOIN messages p ON p.seq = m.parent WHERE m.client_id = ? AND m.sender = ?`,
-    ),
+    findKey: writer.prepare('SELECT seq FROM messages WHERE client_id = ? AND sender = ?'),
     findReceiver: writer.prepare(
       `SELECT r.id, c.id AS conversation FROM accounts r
        LEFT JOIN conversations c ON c.low = min(r.id, ?2) AND c.high = max(r.id, ?2)

@@ -24,8 +24,8 @@ export type Draft = Readonly<{
 
 export type Verdict =
   | { outcome: 'sent'; message: Message }
-  /** The key was used before with the same input; this is what it made. */
-  | { outcome: 'repeated'; seq: number }
+  /** The sender has used the key before; this is what it made. */
+  | { outcome: 'known'; seq: number }
   | { outcome: 'refused'; error: ErrorValue };
 
 /**
@@ -63,6 +63,14 @@ export function messageOf(
     updatedAt: draft.at,
   };
 }
+
+/** Whether a message was made from the same input as this draft. */
+export const isSameInput = (message: Message, draft: Draft): boolean =>
+  message.content === draft.content &&
+  message.type === draft.type &&
+  (draft.target.kind === 'direct' ? message.receiverId : message.groupId) === draft.target.id &&
+  message.parentId === draft.parentId &&
+  (message.metadata === null ? null : JSON.stringify(message.metadata)) === draft.metadataText;
 
 /** The message as a row of the log: to the group, or to its receiver and its sender. */
 export function messageRow(message: Message, group: number | null): Row {
