@@ -1,7 +1,7 @@
 import type { Row } from '../../infra/log/log.ts';
 import { type Present, type Reader, WireEvent } from '../../infra/log/wire-event.ts';
 import { type Message, messageEvent } from '../../modules/messaging/index.ts';
-import { type MessageView, othersView, sendersView, sentView } from './message-view.ts';
+import { messageJson } from './message-view.ts';
 
 /** This door's words for the rows of the log. A row that is not listed here is nothing on this door's wire. */
 const words: ReadonlyMap<string, (body: never, offset: string) => (reader: Reader) => WireEvent> = new Map([
@@ -19,18 +19,18 @@ export const present: Present = (row: Row, offset: string) => {
  * gets `message:received`, the sender with their key. Each form is made once, when the first reader needs it.
  */
 function presentMessage(message: Message, offset: string): (reader: Reader) => WireEvent {
-  const form = lazily(message, offset);
-  const own = message.groupId === null ? form('message:sent', sentView) : form('message:received', sendersView);
-  const others = form('message:received', othersView);
-  return ({ account }) => (account === message.sender ? own() : others());
-}
-
-function lazily(message: Message, offset: string) {
-  return (event: string, view: (message: Message) => MessageView): (() => WireEvent) => {
-    let made: WireEvent | undefined;
-    return () => {
-      made ??= new WireEvent(event, JSON.stringify(view(message)), offset);
-      return made;
-    };
+  const json = messageJson(message);
+  let own: WireEvent | undefined;
+  let others: WireEvent | undefined;
+  return ({ account }) => {
+    if (account !== message.sender) {
+      others ??= new WireEvent('message:received', json.forOthers(), offset);
+      return others;
+    }
+    own ??=
+      message.groupId === null
+        ? new WireEvent('message:sent', json.forSender('SENT'), offset)
+        : new WireEvent('message:received', json.forSender(message.status), offset);
+    return own;
   };
 }

@@ -26,7 +26,8 @@ export function socialSocket({ identity, messaging, limits, onFailure }: SocialS
       async ({ principal }, input) => {
         const draft = checkDraft(input);
         await limits.takeMessage(principal);
-        return sentView(await messaging.send(principal, draft));
+        const message = await messaging.send(principal, draft);
+        return () => sentView(message);
       },
     ],
   ]);

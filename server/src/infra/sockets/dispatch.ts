@@ -44,8 +44,8 @@ export async function dispatch(
     }
     const handler = typeof event === 'string' ? door.events.get(event) : undefined;
     if (handler === undefined) throw new Refusal(commonErrors.INVALID_INPUT, { message: 'There is no such event' });
-    const data = await handler(connection, input);
-    acknowledge?.({ success: true, data });
+    const result = await handler(connection, input);
+    acknowledge?.({ success: true, data: result() });
   } catch (error) {
     const wire = door.errorOf(error);
     if (acknowledge === undefined) connection.emit('error', { ...wire, event: typeof event === 'string' ? event.slice(0, 64) : null });

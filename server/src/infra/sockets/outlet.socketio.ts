@@ -1,28 +1,59 @@
 import type { Socket } from 'socket.io';
 import type { Outlet, WireEvent } from '../log/wire-event.ts';
 import { waitUntilDrained } from './drained.ts';
-import { textFrame } from './frame.ts';
+import { joinFrames, textFrame } from './frame.ts';
+import type { Holding, SocketGate } from './gate.ts';
 
 /** An EVENT packet of the default namespace (Socket.IO protocol 5), and from the second socket on its whole frame. */
-type Encoded = { text: string; uses: number; framed: { compress: false; wsPreEncodedFrame: Buffer[] } | undefined };
+type Encoded = { text: string; uses: number; frame: Buffer | undefined };
 
-const unframed = { compress: false } as const;
+/** Engine.IO's mark of a message packet. */
+const messagePacket = '4';
 
-/** A Socket.IO connection, written to below `emit`: a row is encoded once for all the sockets it goes to. */
-export class SocketIoOutlet implements Outlet {
+/**
+ * A Socket.IO connection, written to below `emit`: a row is encoded once for all the sockets it goes to, and what one
+ * batch brings to one socket is one packet of Engine.IO's, whose bytes are all the frames.
+ */
+export class SocketIoOutlet implements Outlet, Holding {
   readonly #connection: Socket['conn'];
+  readonly #gate: SocketGate;
+  readonly #waiting: Encoded[] = [];
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, gate: SocketGate) {
     this.#connection = socket.conn;
+    this.#gate = gate;
   }
 
   send(event: WireEvent): void {
     event.socketIo ??= encode(event);
     const encoded = event.socketIo as Encoded;
     encoded.uses += 1;
-    // For one socket the gate makes the bytes; for many they are made once.
-    if (encoded.uses === 2) encoded.framed = { compress: false, wsPreEncodedFrame: [textFrame(`4${encoded.text}`)] };
-    this.#connection.write(encoded.text, encoded.framed ?? unframed);
+    // For one socket the bytes are made when it is written; for many they are made once.
+    if (encoded.uses === 2) encoded.frame = textFrame(`${messagePacket}${encoded.text}`);
+    this.#waiting.push(encoded);
+    if (!this.#gate.held) this.release();
+    else if (this.#waiting.length === 1) this.#gate.keep(this);
+  }
+
+  release(): void {
+    const waiting = this.#waiting.splice(0);
+    // A long poll takes packets, not frames.
+    if (this.#connection.transport.name !== 'websocket') {
+      for (const { text } of waiting) this.#connection.write(text, { compress: false });
+      return;
+    }
+    const [first] = waiting;
+    if (first === undefined) return;
+    const frames =
+      waiting.length === 1 && first.frame !== undefined
+        ? first.frame
+        : joinFrames(
+            waiting.map(({ frame, text }) => frame ?? text),
+            messagePacket,
+          );
+    // `wsPreEncodedFrame` is how Socket.IO's own adapter hands frames through Engine.IO; its types do not know it.
+    const options = { compress: false, wsPreEncodedFrame: [frames] };
+    this.#connection.write(waiting.map(({ text }) => text).join(''), options);
   }
 
   buffered(): number {
@@ -53,5 +84,5 @@ type EngineBuffers = {
 const encode = ({ event, json, offset }: WireEvent): Encoded => ({
   text: `2[${JSON.stringify(event)},${json}${offset === null ? '' : `,"${offset}"`}]`,
   uses: 0,
-  framed: undefined,
+  frame: undefined,
 });

@@ -61,11 +61,11 @@ export function serveSocketIo(options: SocketIoOptions): Server {
   io.on('connection', (socket: Admitted) => {
     const { admission } = socket.data;
     if (admission === undefined || 'refused' in admission) {
-      refuse(socket);
+      refuse(socket, gate);
       return;
     }
     endHalfOpen(socket, newest);
-    begin(socket, admission, { door, hub, bounds });
+    begin(socket, admission, { door, hub, gate, bounds });
   });
   return io;
 }
@@ -112,8 +112,8 @@ function setPid(socket: Admitted, pid: string | undefined, recovered: boolean): 
 }
 
 /** As documented: the connection is made, says `error`, and is closed. */
-function refuse(socket: Admitted): void {
-  new SocketIoOutlet(socket).send(new WireEvent('error', JSON.stringify({ message: 'Authentication failed' }), null));
+function refuse(socket: Admitted, gate: SocketGate): void {
+  new SocketIoOutlet(socket, gate).send(new WireEvent('error', JSON.stringify({ message: 'Authentication failed' }), null));
   socket.disconnect(true);
 }
 
@@ -130,9 +130,9 @@ function endHalfOpen(socket: Admitted, newest: Map<string, Admitted>): void {
 function begin(
   socket: Admitted,
   { principal, start }: Exclude<Admission, { refused: true }>,
-  { door, hub, bounds }: Pick<SocketIoOptions, 'door' | 'hub' | 'bounds'>,
+  { door, hub, gate, bounds }: Pick<SocketIoOptions, 'door' | 'hub' | 'gate' | 'bounds'>,
 ): void {
-  const outlet = new SocketIoOutlet(socket);
+  const outlet = new SocketIoOutlet(socket, gate);
   let connection: Connection | undefined;
   const rate = new EventRate(bounds.events);
   let bytes = 0;

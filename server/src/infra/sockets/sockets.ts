@@ -11,8 +11,11 @@ export type Connection = Readonly<{
   emit(event: string, data: unknown): void;
 }>;
 
-/** What a client may ask. The result is the `data` of its acknowledgement; a `Refusal` becomes the door's error. */
-export type EventHandler = (connection: Connection, input: unknown) => Promise<unknown>;
+/**
+ * What a client may ask. The result makes the `data` of its acknowledgement, and is called only when the client asked
+ * for one; a `Refusal` becomes the door's error.
+ */
+export type EventHandler = (connection: Connection, input: unknown) => Promise<() => unknown>;
 
 /** How a door turns a refusal into what its clients see; anything else must become a 500-like answer without details. */
 export type WireError = Readonly<{ message: string; code: string }>;
