@@ -30,7 +30,14 @@ export async function endAgainAndAgain(context: Context, plan: RestartPlan): Pro
   const firstAnswers: number[] = [];
   try {
     const village = await settle(server.url, context.short ? 4 : 8);
-    traffic = await Traffic.start({ url: server.url, village, oracle, random, restWriters: 2 });
+    traffic = await Traffic.start({
+      url: server.url,
+      village,
+      oracle,
+      random,
+      restWriters: 2,
+      polling: !context.short,
+    });
     for (let round = 0; round < context.rounds; round++) {
       firstAnswers.push(await progress(oracle));
       await sleep(random.between(0, 400));

@@ -48,7 +48,13 @@ export async function holdBack(
   const { verdict, random, rounds } = context;
   const oracle = new Oracle();
   const village = await settle(server.url, 2);
-  const clients = await openCutClients({ village, oracle, port: context.plan.port, count: plan.clients });
+  const clients = await openCutClients({
+    village,
+    oracle,
+    port: context.plan.port,
+    count: plan.clients,
+    polling: !context.short,
+  });
   try {
     for (const { proxy } of clients) proxy.refuse(true);
     await Promise.all(clients.map(({ proxy }) => proxy.cut()));

@@ -19,17 +19,19 @@ const cuts: readonly Cut[] = ['reset', 'reset', 'abandon', 'freeze'];
 
 export type CutClient = Readonly<{ client: StockClient; proxy: CuttingProxy }>;
 
-/** Stock clients, each behind a proxy of its own; every fifth begins with long polling, as a stock client does by default. */
+/** Stock clients, each behind a proxy of its own. `polling`: every fifth begins with it, as stock clients do by default. */
 export async function openCutClients({
   village,
   oracle,
   port,
   count,
+  polling,
 }: {
   village: Village;
   oracle: Oracle;
   port: number;
   count: number;
+  polling: boolean;
 }): Promise<CutClient[]> {
   const clients: CutClient[] = [];
   for (let number = 0; number < count; number++) {
@@ -37,8 +39,13 @@ export async function openCutClients({
     const account = village.accounts[place] as Account;
     const proxy = await CuttingProxy.to(port);
     const reader = oracle.addReader(`person ${place}, client ${number}`, village.conversations(place));
-    const polling = number % 5 === 4;
-    const client = await openStockClient({ url: proxy.url, token: account.token, reader, oracle, polling });
+    const client = await openStockClient({
+      url: proxy.url,
+      token: account.token,
+      reader,
+      oracle,
+      polling: polling && number % 5 === 4,
+    });
     clients.push({ client, proxy });
   }
   return clients;
@@ -57,7 +64,7 @@ export async function cutOften(
     const how = random.pick(cuts);
     const frozenFor = random.between(20, 600);
     // A client that was cut a moment ago may not know it yet, or be between two connections.
-    for (let tries = 0; tries < 2000 && (await proxy.cut(how, frozenFor)) === 0; tries++) await sleep(5);
+    await until(async () => (await proxy.cut(how, frozenFor)) > 0, 60_000, 5);
   }
 }
 
@@ -70,7 +77,7 @@ export async function cutAtRandom(
   const { verdict, random, rounds } = context;
   const oracle = new Oracle();
   const village = await settle(server.url, Math.min(peoplePerVillage, count));
-  const clients = await openCutClients({ village, oracle, port: context.plan.port, count });
+  const clients = await openCutClients({ village, oracle, port: context.plan.port, count, polling: !context.short });
   const writers = new SteadyWriters({ url: server.url, village, oracle, random });
   try {
     await writers.start(100);

@@ -22,6 +22,8 @@ export type TrafficPlan = Readonly<{
   /** How many accounts write over REST too, and how many write over their socket. */
   restWriters?: number;
   writers?: number;
+  /** Whether every third account has a socket that begins with long polling, as stock clients do by default. */
+  polling?: boolean;
 }>;
 
 const patience = 60_000;
@@ -50,7 +52,7 @@ export class Traffic {
           token: account.token,
           reader,
           oracle,
-          polling: number === 1 && place % 3 === 0,
+          polling: plan.polling === true && number === 1 && place % 3 === 0,
         });
         traffic.#clients.push(client);
         if (number > 0 || place >= (plan.writers ?? Number.POSITIVE_INFINITY)) continue;

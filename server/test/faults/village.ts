@@ -52,18 +52,20 @@ export async function settle(url: string, people: number): Promise<Village> {
 const shownTo = (readers: Iterable<Reader>): number =>
   [...readers].reduce((sum, reader) => sum + reader.seen.length, 0);
 
-/** Waits until every reader was shown as much as it should, or nobody was shown anything for `patience` milliseconds. */
-export async function untilShown(
-  readers: readonly Reader[],
-  enough: (reader: Reader) => boolean,
-  patience = 10_000,
-): Promise<boolean> {
+/**
+ * How long nothing may happen before a run gives up, in milliseconds. A stock client whose connection dies in the middle
+ * of its upgrade from polling finds out only when pings fail to come, after 45 s; what it missed comes then.
+ */
+const standstill = 50_000;
+
+/** Waits until every reader was shown as much as it should, or nobody was shown anything for a while. */
+export async function untilShown(readers: readonly Reader[], enough: (reader: Reader) => boolean): Promise<boolean> {
   let shown = -1;
   let since = performance.now();
   const done = (): boolean => {
     const now = shownTo(readers);
     if (now !== shown) [shown, since] = [now, performance.now()];
-    return readers.every(enough) || performance.now() - since > patience;
+    return readers.every(enough) || performance.now() - since > standstill;
   };
   await until(done, 600_000, 50);
   return readers.every(enough);
