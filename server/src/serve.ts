@@ -1,9 +1,14 @@
+import { perform } from './administration.ts';
 import { type App, type AppOptions, buildApp } from './app.ts';
+import { banner } from './banner.ts';
 import type { Config } from './config.ts';
+import { openControl } from './control.ts';
 import { holdDataFolder } from './data-folder.ts';
-import { systemClock } from './kernel/clock.ts';
-import { readSecrets } from './secrets.ts';
-import { openStorage, type Storage, type StorageOptions } from './storage.ts';
+import { Refusal } from './kernel/errors.ts';
+import type { Identity } from './modules/identity/index.ts';
+import { openDatabase } from './open-database.ts';
+import { readSecrets, StartRefused } from './secrets.ts';
+import type { Storage, StorageOptions } from './storage.ts';
 
 /** What another composition root may replace: how the storage is opened, and how the app is built from it. */
 export type Composition = {
@@ -15,25 +20,46 @@ export type Composition = {
 const drainLimit = 9_000;
 
 /** Runs a server in this process until SIGTERM or SIGINT: folder, secrets, storage, app, listen; then drains. */
-export async function serve(config: Config, { open = openStorage, build = buildApp }: Composition = {}): Promise<void> {
+export async function serve(config: Config, { open, build = buildApp }: Composition = {}): Promise<void> {
   const folder = holdDataFolder(config.DATA_DIR);
   const secrets = readSecrets(config);
-  const file = folder.file('rendezvous.db');
-  const storage = await open({ databaseUrl: config.DATABASE_URL, file, clock: systemClock });
+  const storage = await openDatabase(config, folder, open);
   const app = await build({ config, secrets, storage });
-  const addresses = await app.listen();
-  folder.describe(`process ${process.pid} at ${addresses.social}`);
-  process.stdout.write(`  social   ${addresses.social}\n`);
+  await makeFirstAdmin(app.identity, config);
+  const { social } = await app.listen();
+  folder.describe(`process ${process.pid} at ${social}`);
+  const control = await openControl(folder, (command) => perform(app.identity, command));
   drainOnSignal(async () => {
-    await app.close();
+    await Promise.all([control.close(), app.close()]);
     folder.release();
   });
+  process.stdout.write(banner({ config, social, inhabited: await app.identity.isInhabited() }));
 }
 
+/** The administrator that the settings name, as long as nobody has an account: at the first start and never again. */
+async function makeFirstAdmin(
+  identity: Identity,
+  { ADMIN_EMAIL: email, ADMIN_PASSWORD: password }: Config,
+): Promise<void> {
+  if ((email === undefined && password === undefined) || (await identity.isInhabited())) return;
+  if (email === undefined) throw new StartRefused('ADMIN_PASSWORD is set and ADMIN_EMAIL is not; set both or neither.');
+  if (password === undefined)
+    throw new StartRefused('ADMIN_EMAIL is set and ADMIN_PASSWORD is not; set both or neither.');
+  try {
+    await identity.createAdmin({ email, password });
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    // Another node of the same database may have been quicker.
+    if (await identity.isInhabited()) return;
+    throw new StartRefused(`ADMIN_EMAIL and ADMIN_PASSWORD make no administrator: ${error.message}`);
+  }
+}
+
+/** The first signal drains; a second one ends the process at once. */
 function drainOnSignal(drain: () => Promise<void>): void {
   let draining = false;
   const end = (): void => {
-    if (draining) return;
+    if (draining) process.exit(1);
     draining = true;
     setTimeout(() => process.exit(1), drainLimit).unref();
     drain().then(

@@ -60,6 +60,8 @@ export interface Identity {
   createAdmin(input: { email: string; password: string; username?: string }): Promise<Profile>;
   setRole(email: string, role: Role): Promise<Profile>;
   createKey(input: KeyRequest): Promise<ServiceKey & { key: string }>;
+  /** Whether a person has ever made an account here; provisioned ones do not count. */
+  isInhabited(): Promise<boolean>;
   /** Forgets up to `limit` sessions that ended by time, and returns how many; for a timer. */
   forgetExpired(limit: number): Promise<number>;
 }
@@ -93,6 +95,7 @@ export function buildIdentity(needs: IdentityNeeds): Identity {
     createAdmin: (input) => createAdmin(parts, input),
     setRole: (email, role) => setRole(parts, email, role),
     createKey: (input) => createKey(parts, input),
+    isInhabited: async () => (await parts.reads.firstPerson.get(1)) !== undefined,
     forgetExpired: (limit) => forgetExpired(parts, limit),
   };
 }

@@ -87,6 +87,7 @@ export const prepareReads = (sql: Sql) => ({
   serviceKey: sql.statement<{ public_id: Uint8Array; name: string; scopes: string }>(
     'SELECT public_id, name, scopes FROM service_keys WHERE hash = ?1 AND revoked_at IS NULL',
   ),
+  firstPerson: sql.statement<{ one: number }>('SELECT one FROM first_person WHERE one = ?1'),
 });
 
 export type Reads = ReturnType<typeof prepareReads>;

@@ -1,0 +1,46 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Answer, type Command, perform } from './administration.ts';
+import { buildOffline } from './app.ts';
+import type { Config } from './config.ts';
+import { askServer } from './control.ts';
+import { type DataFolder, FolderInUse, holdDataFolder } from './data-folder.ts';
+import { openDatabase } from './open-database.ts';
+
+/** How long the folder may be held by somebody who does not answer: a server that starts or ends, another command. */
+const patience = 10_000;
+
+/** Runs a command on a data folder: through the server that holds it, or on the database when there is none. */
+export async function administer(config: Config, command: Command): Promise<Answer> {
+  for (const until = Date.now() + patience; ; await sleep(100)) {
+    const folder = holdUnlessInUse(config.DATA_DIR, Date.now() > until);
+    if (folder !== undefined) return withoutServer(folder, { config, command });
+    const answer = await askServer(config.DATA_DIR, command);
+    if (answer !== undefined) return answer;
+  }
+}
+
+function holdUnlessInUse(path: string, last: boolean): DataFolder | undefined {
+  try {
+    return holdDataFolder(path);
+  } catch (error) {
+    if (error instanceof FolderInUse && !last) return undefined;
+    throw error;
+  }
+}
+
+async function withoutServer(
+  folder: DataFolder,
+  { config, command }: { config: Config; command: Command },
+): Promise<Answer> {
+  try {
+    const storage = await openDatabase(config, folder);
+    const { identity, close } = await buildOffline({ config, storage });
+    try {
+      return await perform(identity, command);
+    } finally {
+      await close();
+    }
+  } finally {
+    folder.release();
+  }
+}

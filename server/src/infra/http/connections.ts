@@ -1,0 +1,53 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+/** How long a connection that owes no answer may take to say goodbye, in milliseconds. */
+const goodbye = 1_000;
+
+/** The connections of one HTTP server, and how a drain ends them. */
+export type Connections = {
+  /**
+   * Ends every connection as soon as it owes no answer: idle ones, those that never asked, and sockets whose other end
+   * does not close, after a second; the others after their answer. After `within` milliseconds all that is left is cut.
+   */
+  drain(within: number): void;
+};
+
+/**
+ * `server.close` alone waits for connections that nobody ends: it closes those that are idle at that moment, but not
+ * those whose answer comes later, that never sent a request, or that were upgraded. Call it once all upgrades and
+ * request listeners are in place.
+ */
+export function followConnections(server: Server): Connections {
+  const owed = new Map<Socket, number>();
+  let draining = false;
+  server.on('connection', (socket: Socket) => {
+    owed.set(socket, 0);
+    socket.once('close', () => owed.delete(socket));
+  });
+  server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    owed.set(socket, (owed.get(socket) ?? 0) + 1);
+    response.once('close', () => {
+      const left = (owed.get(socket) ?? 1) - 1;
+      if (!owed.has(socket)) return;
+      owed.set(socket, left);
+      if (draining && left === 0) socket.end();
+    });
+  });
+  const end = (socket: Socket): void => {
+    if (owed.get(socket) === 0) socket.destroy();
+  };
+  return {
+    drain(within) {
+      draining = true;
+      setTimeout(() => {
+        for (const socket of owed.keys()) end(socket);
+        // From here on an answer is the last thing a connection is for; who does not hang up after it is cut.
+        setInterval(() => [...owed.keys()].forEach(end), goodbye).unref();
+      }, goodbye).unref();
+      setTimeout(() => {
+        for (const socket of owed.keys()) socket.destroy();
+      }, within).unref();
+    },
+  };
+}

@@ -1,0 +1,293 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { createConnection, createServer } from 'node:net';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import test, { type TestContext } from 'node:test';
+import { createDatabase, dropDatabase, serverUrl } from './support/database.ts';
+import { type Ended, runProgram, startServer, testFolder } from './support/process.ts';
+
+const password = 'Password123';
+
+/** The role that a login says, over the wire. */
+async function roleOf(url: string, email: string): Promise<string> {
+  const body = JSON.stringify({ email, password });
+  const headers = { 'content-type': 'application/json' };
+  const answer = await fetch(`${url}/api/v1/auth/login`, { method: 'POST', headers, body });
+  return /"role":"(\w+)"/.exec(await answer.text())?.[1] ?? `refused with ${answer.status}`;
+}
+
+const said = ({ code, out, err }: Ended) => ({ code, out, err });
+
+/** One sentence for the person, and no trace of the program's inside. */
+function assertSentence({ code, err }: Ended, pattern: RegExp): void {
+  assert.equal(code, 1);
+  assert.match(err, pattern);
+  assert.doesNotMatch(err, /\n\s+at |node:internal|\.ts:\d/);
+}
+
+test('commands on a folder without a server open its database', async (t) => {
+  const folder = testFolder(t);
+  const create = ['admin', 'create', '--email', 'Ada@example.org'];
+  const made = await runProgram(t, create, { folder, stdin: `${password}\n` });
+  assert.deepEqual(said(made), {
+    code: 0,
+    out: 'ada@example.org is an administrator, with the username Ada.\n',
+    err: '',
+  });
+  assertSentence(
+    await runProgram(t, create, { folder, stdin: password }),
+    /^An account with this email already exists\n$/,
+  );
+  const named = [...create.slice(0, 2), '--email', 'bob@example.org', '--username', 'bobby', '--password-stdin'];
+  assert.match((await runProgram(t, named, { folder, stdin: password })).out, /username bobby/);
+  const role = await runProgram(t, ['user', 'role', 'bob@example.org', 'guest'], { folder });
+  assert.equal(role.out, 'bob@example.org has the role GUEST now.\n');
+  const key = await runProgram(t, ['key', 'create', '--name', 'n', '--scope', 'push:send', 'a:b', '--scope', 'c'], {
+    folder,
+  });
+  assert.match(key.out, /^rk_[\w-]{43}\n$/);
+  assert.match(key.err, /"n" with push:send, a:b, c\. It is shown once/);
+
+  const server = await startServer(t, { folder });
+  assert.equal(await roleOf(server.url, 'ada@example.org'), 'ADMIN');
+  assert.equal(await roleOf(server.url, 'bob@example.org'), 'USER');
+});
+
+test('commands on a folder whose server runs go through it, and hold at once', async (t) => {
+  const folder = testFolder(t);
+  const server = await startServer(t, { folder });
+  assert.equal(statSync(join(folder, 'control.sock')).mode & 0o777, 0o600);
+  const create = ['admin', 'create', '--email', 'ada@example.org'];
+  assert.equal((await runProgram(t, create, { folder, stdin: password })).code, 0);
+  assert.equal(await roleOf(server.url, 'ada@example.org'), 'ADMIN');
+  assertSentence(
+    await runProgram(t, create, { folder, stdin: password }),
+    /^An account with this email already exists\n$/,
+  );
+  assertSentence(
+    await runProgram(t, ['admin', 'create', '--email', 'x@example.org'], { folder, stdin: 'short' }),
+    /^password must not have fewer than 8 characters\n$/,
+  );
+  assert.equal((await runProgram(t, ['user', 'role', 'ada@example.org', 'HR'], { folder })).code, 0);
+  assert.equal(await roleOf(server.url, 'ada@example.org'), 'USER');
+  assertSentence(
+    await runProgram(t, ['user', 'role', 'no@example.org', 'HR'], { folder }),
+    /^There is no account with the email no@example\.org\.\n$/,
+  );
+  assert.match(
+    (await runProgram(t, ['key', 'create', '--name', 'n', '--scope', 'a'], { folder })).out,
+    /^rk_[\w-]{43}\n$/,
+  );
+  assert.equal(server.child.exitCode, null);
+});
+
+test('several commands at a time take turns, with and without a server', async (t) => {
+  const folder = testFolder(t);
+  const create = (n: number) =>
+    runProgram(t, ['admin', 'create', '--email', `a${n}@example.org`], { folder, stdin: password });
+  const alone = await Promise.all([create(1), create(2), create(3)]);
+  assert.deepEqual(
+    alone.map(({ code }) => code),
+    [0, 0, 0],
+  );
+  await startServer(t, { folder });
+  const through = await Promise.all([create(4), create(5), create(6)]);
+  assert.deepEqual(
+    through.map(({ code }) => code),
+    [0, 0, 0],
+  );
+});
+
+test('the control socket of a killed server hinders neither a command nor the next server', async (t) => {
+  const folder = testFolder(t);
+  const first = await startServer(t, { folder });
+  first.child.kill('SIGKILL');
+  await first.ended;
+  assert.ok(existsSync(join(folder, 'control.sock')));
+  const create = ['admin', 'create', '--email', 'ada@example.org'];
+  assert.equal((await runProgram(t, create, { folder, stdin: password })).code, 0);
+  const second = await startServer(t, { folder });
+  assert.equal((await runProgram(t, ['user', 'role', 'ada@example.org', 'HR'], { folder })).code, 0);
+  assert.equal(await roleOf(second.url, 'ada@example.org'), 'USER');
+  second.child.kill('SIGTERM');
+  assert.equal((await second.ended).code, 0);
+  assert.equal(existsSync(join(folder, 'control.sock')), false);
+});
+
+test('a folder whose path is too long for a socket is reached all the same', async (t) => {
+  const folder = join(testFolder(t), 'a-folder-with-a-long-name'.repeat(4), 'and-another');
+  mkdirSync(folder, { recursive: true });
+  const cwd = testFolder(t);
+  const server = await startServer(t, { folder, cwd });
+  const create = ['admin', 'create', '--email', 'ada@example.org'];
+  assert.equal((await runProgram(t, create, { folder, cwd, stdin: password })).code, 0);
+  assert.equal((await runProgram(t, ['user', 'role', 'ada@example.org', 'HR'], { folder })).code, 0);
+  assert.equal(await roleOf(server.url, 'ada@example.org'), 'USER');
+});
+
+test('the control socket refuses what is no command', async (t) => {
+  const folder = testFolder(t);
+  const server = await startServer(t, { folder });
+  const ask = async (line: string) => {
+    const socket = createConnection({ path: join(folder, 'control.sock'), allowHalfOpen: true });
+    socket.end(line);
+    return text(socket);
+  };
+  for (const line of [
+    '',
+    'null',
+    '{"act":"user role","email":"a@b","role":"KING"}',
+    '{"act":"constructor"}',
+    'x'.repeat(9),
+  ]) {
+    assert.match(await ask(line), /^\{"refused":/);
+  }
+  assert.equal(server.child.exitCode, null);
+});
+
+test('a second server on the same folder is told who holds it', async (t) => {
+  const folder = testFolder(t);
+  const server = await startServer(t, { folder });
+  const second = await runProgram(t, ['serve'], { folder });
+  assertSentence(second, new RegExp(`is in use by process ${server.child.pid} at ${server.url}\\.`));
+});
+
+test('a port in use is named, with what to do', async (t) => {
+  const other = createServer().listen(0, '127.0.0.1');
+  t.after(() => other.close());
+  await new Promise((listening) => other.once('listening', listening));
+  const address = other.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  const env = { SOCIAL_PORT: String(address.port) };
+  const ended = await runProgram(t, ['serve'], { folder: testFolder(t), env });
+  assertSentence(
+    ended,
+    new RegExp(`^Another program uses port ${address.port} of 127\\.0\\.0\\.1\\. Stop it, or set SOCIAL_PORT`),
+  );
+});
+
+test('wrong settings are named, each with what it should be; .env counts, and what is set already counts more', async (t) => {
+  const folder = testFolder(t);
+  writeFileSync(join(folder, '.env'), 'SOCIAL_PORT=7\nRATE_LIMIT_AUTH=often\n');
+  const env = { SOCIAL_PORT: 'abc', LOG_LEVEL: 'loud', REPLAY_MAX: '0' };
+  const { code, err } = await runProgram(t, ['serve'], { folder, env });
+  assert.equal(code, 1);
+  assert.deepEqual(err.trim().split('\n').toSorted(), [
+    'LOG_LEVEL=loud cannot be used: it must be one of fatal, error, warn, info, debug, trace, silent.',
+    'RATE_LIMIT_AUTH=often cannot be used: it must be written as count/seconds, such as 5/900.',
+    'REPLAY_MAX=0 cannot be used: it must be a whole number, at least 1.',
+    'SOCIAL_PORT=abc cannot be used: it must be a whole number from 0 to 65535.',
+  ]);
+});
+
+test('what else keeps a server from starting is said in one sentence, and no password with it', async (t) => {
+  const folder = testFolder(t);
+  const serve = (env: Record<string, string>) => runProgram(t, ['serve'], { folder, env });
+  assertSentence(await serve({ NODE_ENV: 'production' }), /^JWT_SECRET is not set\. /);
+  const url = 'postgres://me:hush-hush@127.0.0.1:1/house';
+  const away = await serve({ DATABASE_URL: url });
+  assertSentence(away, /^The database house at 127\.0\.0\.1:1 cannot be used: nothing listens there/);
+  assert.doesNotMatch(away.err, /hush/);
+  assertSentence(await serve({ DATABASE_URL: 'mysql://x' }), /^DATABASE_URL must look like postgres:/);
+  assertSentence(await serve({ TRUST_PROXY: 'true' }), /TRUST_PROXY must be a list of addresses/);
+  assertSentence(await serve({ ADMIN_EMAIL: 'a@example.org' }), /^ADMIN_EMAIL is set and ADMIN_PASSWORD is not/);
+  const weak = { ADMIN_EMAIL: 'a@example.org', ADMIN_PASSWORD: 'short' };
+  assertSentence(await serve(weak), /^ADMIN_EMAIL and ADMIN_PASSWORD make no administrator: password must not/);
+  writeFileSync(join(folder, 'file'), '');
+  assertSentence(await serve({ DATA_DIR: join(folder, 'file') }), /file cannot be used \(it is a file\)/);
+  const broken = testFolder(t);
+  writeFileSync(join(broken, 'rendezvous.db'), 'this is no database '.repeat(100));
+  assertSentence(
+    await serve({ DATA_DIR: broken }),
+    /^The database .*rendezvous\.db cannot be used: file is not a database\.$/m,
+  );
+});
+
+test('help names every command, setting, unit and default; a wrong command points to it', async (t) => {
+  const folder = testFolder(t);
+  const help = async (...args: string[]) => (await runProgram(t, [...args, '--help'], { folder })).out;
+  for (const word of ['serve', 'admin', 'user', 'key', 'Examples:']) assert.match(await help(), new RegExp(word));
+  const serve = await help('serve');
+  for (const line of [
+    / SOCIAL_PORT +Port .*\n.*default: 3000/,
+    / ACCESS_TOKEN_SECONDS +Life .* in seconds \(default: 900\)/,
+  ]) {
+    assert.match(serve, line);
+  }
+  assert.match(await help('admin', 'create'), /--password-stdin/);
+  assert.match(await help('user', 'role'), /GUEST, EMPLOYER, MANAGER, HR,\s+ADMIN/);
+  const wrong = await runProgram(t, ['user', 'role', 'a@b', 'KING'], { folder });
+  assertSentence(wrong, /It must be one of GUEST, EMPLOYER, MANAGER, HR, ADMIN\.\nAdd --help/);
+  assertSentence(
+    await runProgram(t, ['key', 'create', '--name', 'n', '--scope', 'Push It'], { folder }),
+    /like push:send/,
+  );
+  assertSentence(
+    await runProgram(t, ['admin', 'create', '--email', 'a@b'], { folder, stdin: '' }),
+    /^No password came/,
+  );
+  assert.equal(existsSync(join(folder, 'rendezvous.db')), false);
+});
+
+const strong = 'J7xQ2mVb9RtYw4ZsLk8NfPd3HgCe6AuT';
+
+test('ADMIN_EMAIL makes the administrator of an empty database, once; the banner keeps it to itself', async (t) => {
+  const folder = testFolder(t);
+  const env = { ADMIN_EMAIL: 'ada@example.org', ADMIN_PASSWORD: password, NODE_ENV: 'production', JWT_SECRET: strong };
+  const server = await startServer(t, { folder, env: { ...env, HOST: '127.0.0.1' } });
+  assert.equal(await roleOf(server.url, 'ada@example.org'), 'ADMIN');
+  assertBanner(server.out(), { folder, profile: 'production', database: 'SQLite' });
+  for (const secret of [password, strong, 'ada@']) assert.equal(server.out().includes(secret), false);
+  await stop(server);
+  const again = await startServer(t, { folder, env: { ...env, HOST: '127.0.0.1', ADMIN_EMAIL: 'eve@example.org' } });
+  assert.match(await roleOf(again.url, 'eve@example.org'), /refused with 401/);
+});
+
+test('the banner of an empty house says what to try first', async (t) => {
+  const folder = testFolder(t);
+  const server = await startServer(t, { folder });
+  assertBanner(server.out(), { folder, profile: 'development', database: 'SQLite' });
+  assert.match(server.out(), new RegExp(`Open ${server.url} in a browser.*README\\.md`));
+  assert.match(server.out(), /The first account that is made becomes the administrator/);
+  await stop(server);
+  const env = { NODE_ENV: 'production', JWT_SECRET: strong, HOST: '127.0.0.1' };
+  assert.match((await startServer(t, { folder, env })).out(), /no administrator yet: rendezvous admin create --email/);
+});
+
+function assertBanner(
+  out: string,
+  { folder, profile, database }: Record<'folder' | 'profile' | 'database', string>,
+): void {
+  assert.ok(out.includes(`data     ${folder}  ${database}`), out);
+  assert.ok(out.includes(`profile  ${profile}`), out);
+  assert.equal(out.includes('\u001b'), false, 'colour codes in a stream that is no terminal');
+}
+
+async function stop(server: Awaited<ReturnType<typeof startServer>>): Promise<void> {
+  server.child.kill('SIGTERM');
+  assert.equal((await server.ended).code, 0);
+}
+
+test('commands work on PostgreSQL, with a server and without', { skip: serverUrl === undefined }, async (t) => {
+  const env = { DATABASE_URL: await databaseUrl(t) };
+  const folder = testFolder(t);
+  const create = (email: string) =>
+    runProgram(t, ['admin', 'create', '--email', email], { folder, env, stdin: password });
+  assert.equal((await create('ada@example.org')).code, 0);
+  const server = await startServer(t, { folder, env });
+  assert.match(server.out(), /PostgreSQL, rendezvous_test_\w+ at/);
+  assert.equal((await create('bob@example.org')).code, 0);
+  assert.deepEqual(
+    [await roleOf(server.url, 'ada@example.org'), await roleOf(server.url, 'bob@example.org')],
+    ['ADMIN', 'ADMIN'],
+  );
+  await stop(server);
+});
+
+async function databaseUrl(t: TestContext): Promise<string> {
+  assert.ok(serverUrl);
+  const url = await createDatabase(serverUrl);
+  t.after(() => dropDatabase(serverUrl ?? '', url));
+  return url;
+}
