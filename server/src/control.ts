@@ -13,6 +13,8 @@ import { compileCheck } from './kernel/schema.ts';
 const longestPath = 100;
 /** How long one command may take on either side, in milliseconds. */
 const patience = 30_000;
+/** How long commands under way may hold up the end of the server, in milliseconds. */
+const closeWithin = 1_000;
 
 const socketName = 'control.sock';
 
@@ -28,6 +30,7 @@ export class CommandRefused extends Error {
   override name = 'CommandRefused';
 }
 
+/** `close` takes no more commands and waits for the answers of those that have arrived. */
 export type Control = { close(): Promise<void> };
 
 /**
@@ -40,10 +43,12 @@ export async function openControl(
   perform: (command: Command) => Promise<Answer>,
 ): Promise<Control> {
   const { path, clear } = placeSocket(folder.file(socketName));
-  const open = new Set<Socket>();
+  /** Connections, and whether their command has arrived. */
+  const open = new Map<Socket, boolean>();
   const server = createServer({ allowHalfOpen: true }, (socket) => {
-    open.add(socket);
+    open.set(socket, false);
     socket.once('close', () => open.delete(socket));
+    socket.once('end', () => open.set(socket, true));
     socket.on('error', () => socket.destroy());
     socket.setTimeout(patience, () => socket.destroy());
     void answer(socket, perform).then((reply) => socket.end(JSON.stringify(reply)));
@@ -60,7 +65,10 @@ export async function openControl(
   return {
     async close() {
       const closed = new Promise<void>((done) => server.close(() => done()));
-      for (const socket of open) socket.end();
+      for (const [socket, asked] of open) if (!asked) socket.destroy();
+      setTimeout(() => {
+        for (const socket of open.keys()) socket.destroy();
+      }, closeWithin).unref();
       await closed;
       clear();
     },

@@ -30,7 +30,8 @@ export async function serve(config: Config, { open, build = buildApp }: Composit
   folder.describe(`process ${process.pid} at ${social}`);
   const control = await openControl(folder, (command) => perform(app.identity, command));
   drainOnSignal(async () => {
-    await Promise.all([control.close(), app.close()]);
+    await control.close();
+    await app.close();
     folder.release();
   });
   process.stdout.write(banner({ config, social, inhabited: await app.identity.isInhabited() }));

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import test, { type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createDatabase, dropDatabase, serverUrl } from './support/database.ts';
 import { type Ended, runProgram, startServer, testFolder } from './support/process.ts';
 
@@ -144,6 +146,23 @@ test('the control socket refuses what is no command', async (t) => {
     assert.match(await ask(line), /^\{"refused":/);
   }
   assert.equal(server.child.exitCode, null);
+});
+
+test('a server that ends answers the command that has arrived, and waits for nobody who says nothing', async (t) => {
+  const folder = testFolder(t);
+  const server = await startServer(t, { folder });
+  const mute = createConnection(join(folder, 'control.sock'));
+  mute.on('error', () => {});
+  t.after(() => mute.destroy());
+  const socket = createConnection({ path: join(folder, 'control.sock'), allowHalfOpen: true });
+  socket.end(JSON.stringify({ act: 'admin create', email: 'ada@example.org', password }));
+  await once(socket, 'finish');
+  const reply = text(socket);
+  // The password is being hashed by now.
+  await sleep(5);
+  server.child.kill('SIGTERM');
+  assert.match(await reply, /"done"/);
+  assert.equal((await server.ended).code, 0);
 });
 
 test('a second server on the same folder is told who holds it', async (t) => {
