@@ -28,7 +28,7 @@ const CONNECT_PATIENCE_MS = 30_000;
 const ignoreFrame = () => {};
 
 /** Connects one person; resolves at the `connected` event. Rejects when refused or after 30 s. */
-export function connectClient(url: string, person: Person): Promise<Client> {
+function connectClient(url: string, person: Person): Promise<Client> {
   const address = `${url.replace(/^http/, 'ws')}/socket.io/?EIO=4&transport=websocket`;
   const socket = new WebSocket(address, { perMessageDeflate: false, skipUTF8Validation: true });
   let closing = false;

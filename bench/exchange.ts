@@ -218,7 +218,7 @@ export function markedNumber(frame: string, mark: string): number {
 }
 
 /** A UUIDv7: time first, then random. Good keys lie in the order of time, which is what the documentation recommends. */
-export function timeOrderedId(): string {
+function timeOrderedId(): string {
   const time = Date.now().toString(16).padStart(12, '0');
   return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`;
 }

@@ -143,7 +143,7 @@ export function residentBytes(pid: number): number {
 }
 
 /** How many files this process, and those it starts, may hold open. */
-export function openFileLimit(): number {
+function openFileLimit(): number {
   const match = /^Max open files\s+(\d+|unlimited)/m.exec(readProc('/proc/self/limits'));
   return match?.[1] === 'unlimited' ? Number.POSITIVE_INFINITY : Number(match?.[1] ?? 0);
 }

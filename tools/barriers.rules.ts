@@ -79,8 +79,12 @@ const entries: Rule[] = [
   },
   {
     name: 'implementations-only-from-app',
-    comment: 'Only app.ts, storage.ts, tests, worker entries and the one file per engine of a module import an implementation.',
-    from: { path: `${SRC}/`, pathNot: [`${SRC}/(app|storage)\\.ts$`, TEST, INFRA, `${MODULES}[^/]+/store\\.[^/.]+\\.ts$`] },
+    comment:
+      'Only app.ts, storage.ts, tests, worker entries and the one file per engine of a module import an implementation.',
+    from: {
+      path: `${SRC}/`,
+      pathNot: [`${SRC}/(app|storage)\\.ts$`, TEST, INFRA, `${MODULES}[^/]+/store\\.[^/.]+\\.ts$`],
+    },
     to: { path: IMPLEMENTATION },
   },
   {

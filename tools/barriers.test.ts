@@ -46,6 +46,7 @@ const forbidden: Record<string, { edge: Edge; also?: string[] }[]> = {
     { edge: [`${ports}/bus/bus.memory.ts`, `${ports}/sql/sql.sqlite.ts`] },
     { edge: [`${ports}/log/log.postgres.ts`, `${ports}/sql/sql.sqlite.ts`] },
   ],
+  'module-stores-of-one-engine': [{ edge: [`${modules}/messaging/store.sqlite.ts`, `${ports}/log/log.postgres.ts`] }],
   'ports-without-implementation': [{ edge: [`${ports}/sql/sql.ts`, `${ports}/sql/sql.sqlite.ts`] }],
   'module-in-the-order': [{ edge: ['server/src/app.ts', `${modules}/unlisted/index.ts`] }],
   'no-tests-in-source': [
@@ -78,6 +79,7 @@ const allowed: Edge[] = [
   [`${modules}/messaging/messaging.ts`, `${modules}/groups/index.ts`],
   [`${modules}/messaging/messaging.ts`, `${modules}/messaging/store.ts`],
   [`${modules}/messaging/store.ts`, `${ports}/sql/sql.ts`],
+  [`${modules}/messaging/store.sqlite.ts`, `${ports}/log/log.sqlite.ts`],
   [`${modules}/messaging/store.ts`, 'server/src/kernel/ids.ts'],
   [`${ports}/sql/sql.sqlite.ts`, `${ports}/sql/sql.ts`],
   [`${ports}/sql/sql.sqlite.ts`, `${ports}/sql/sql.sqlite.dialect.ts`],

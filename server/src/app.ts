@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from './config.ts';
 import { socialEnvelope } from './doors/social/envelope.ts';
 import { groupRoutes } from './doors/social/groups.routes.ts';
+import { healthRoutes } from './doors/social/health.routes.ts';
 import { socialLimits } from './doors/social/limits.ts';
 import { messageRoutes } from './doors/social/messages.routes.ts';
 import { socialRoutes } from './doors/social/routes.ts';
@@ -21,8 +22,8 @@ import { Cursors } from './infra/log/cursors.ts';
 import { Delivery } from './infra/log/delivery.ts';
 import { Recent } from './infra/log/recent.ts';
 import { Replay, type ReplayOptions } from './infra/log/replay.ts';
-import { accountOf } from './infra/log/topic.ts';
 import { Retention } from './infra/log/retention.ts';
+import { accountOf } from './infra/log/topic.ts';
 import { SocketGate } from './infra/sockets/gate.ts';
 import { Hub } from './infra/sockets/hub.ts';
 import { Pids } from './infra/sockets/pid.ts';
@@ -151,15 +152,15 @@ export async function buildApp({ config, secrets, storage, replayWith }: AppOpti
   const http = createHttp({ logger, trustProxy: config.TRUST_PROXY, corsOrigins: config.CORS_ORIGINS });
   http.setEnvelope('/', socialEnvelope);
   await http.app.register(welcomeRoutes({ identity, config }));
+  const health = { clock, pingDatabase: () => sql.ping(), isReady: () => ready };
+  await http.app.register(healthRoutes(health));
   await http.app.register(
     socialRoutes({
+      ...health,
       identity,
       limits,
       config,
-      clock,
       isOnline: (account) => delivery.feedsOf(account).size > 0,
-      pingDatabase: () => sql.ping(),
-      isReady: () => ready,
       others: [messageRoutes(messaging), groupRoutes(groups)],
     }),
     { prefix: '/api/v1' },

@@ -2,13 +2,19 @@ import { envSchema } from 'env-schema';
 import { type Static, Type } from 'typebox';
 
 /** `count` in a window of `seconds`. */
-export type Rate = Readonly<{ count: number; seconds: number }>;
+type Rate = Readonly<{ count: number; seconds: number }>;
 
 const text = (description: string, value?: string) =>
   Type.Optional(Type.String({ description, ...(value === undefined ? {} : { default: value }) }));
 const port = (description: string, value: number) =>
-  Type.Integer({ description: `${description}; 0 picks a free one and prints it`, minimum: 0, maximum: 65_535, default: value });
-const count = (description: string, value: number, minimum = 1) => Type.Integer({ description, minimum, default: value });
+  Type.Integer({
+    description: `${description}; 0 picks a free one and prints it`,
+    minimum: 0,
+    maximum: 65_535,
+    default: value,
+  });
+const count = (description: string, value: number, minimum = 1) =>
+  Type.Integer({ description, minimum, default: value });
 const rate = (description: string, value: string) =>
   Type.String({ description: `${description}, as count/seconds`, pattern: '^[1-9]\\d*/[1-9]\\d*$', default: value });
 
@@ -18,12 +24,17 @@ export const settings = Type.Object({
     description: 'The profile: development listens on loopback only; production needs its secrets given',
     default: 'development',
   }),
-  DATA_DIR: Type.String({ description: 'Folder for the database, generated secrets and the control socket', default: './data' }),
-  HOST: Type.String({ description: 'Address to listen on in production; development always uses 127.0.0.1', default: '0.0.0.0' }),
+  DATA_DIR: Type.String({
+    description: 'Folder for the database, generated secrets and the control socket',
+    default: './data',
+  }),
+  HOST: Type.String({
+    description: 'Address to listen on in production; development always uses 127.0.0.1',
+    default: '0.0.0.0',
+  }),
   SOCIAL_PORT: port('Port of the social and push doors', 3000),
   DATABASE_URL: text('postgres://… to keep everything in PostgreSQL; without it SQLite in DATA_DIR'),
   JWT_SECRET: text('Signs access tokens, at least 32 bytes; made once and kept in DATA_DIR in development'),
-  PUBLIC_URL: text('What links in answers start with, e.g. https://chat.example.org'),
   CORS_ORIGINS: text('Origins that browsers may call from, separated by commas; without it any, without credentials'),
   TRUST_PROXY: text('CIDR list of proxies whose X-Forwarded-For is believed'),
   LOG_LEVEL: Type.Union(
@@ -32,9 +43,11 @@ export const settings = Type.Object({
   ),
   ADMIN_EMAIL: text('With ADMIN_PASSWORD: the administrator made at the first start'),
   ADMIN_PASSWORD: text('See ADMIN_EMAIL'),
-  METRICS_TOKEN: text('Bearer token for /metrics in production'),
   ACCESS_TOKEN_SECONDS: count('Life of an access token, in seconds', 900),
-  RATE_LIMITS: Type.Union([Type.Literal('on'), Type.Literal('off')], { description: 'All request limits', default: 'on' }),
+  RATE_LIMITS: Type.Union([Type.Literal('on'), Type.Literal('off')], {
+    description: 'All request limits',
+    default: 'on',
+  }),
   RATE_LIMIT_AUTH: rate('Registrations, and logins, by one address', '5/900'),
   RATE_LIMIT_MESSAGES: rate('Messages by one account', '30/60'),
   RATE_LIMIT_GENERAL: rate('Other requests by one address', '100/900'),
@@ -45,7 +58,10 @@ export const settings = Type.Object({
 });
 
 export type Config = Readonly<
-  Omit<Static<typeof settings>, 'RATE_LIMIT_AUTH' | 'RATE_LIMIT_MESSAGES' | 'RATE_LIMIT_GENERAL' | 'LOGIN_ATTEMPTS' | 'SOCKET_EVENTS'> & {
+  Omit<
+    Static<typeof settings>,
+    'RATE_LIMIT_AUTH' | 'RATE_LIMIT_MESSAGES' | 'RATE_LIMIT_GENERAL' | 'LOGIN_ATTEMPTS' | 'SOCKET_EVENTS'
+  > & {
     RATE_LIMIT_AUTH: Rate;
     RATE_LIMIT_MESSAGES: Rate;
     RATE_LIMIT_GENERAL: Rate;

@@ -1,15 +1,20 @@
 import { jobMigrations } from './infra/jobs/migrations.ts';
-import type { Log } from './infra/log/log.ts';
 import { PostgresLog } from './infra/log/log.postgres.ts';
 import { SqliteLog } from './infra/log/log.sqlite.ts';
+import type { Log } from './infra/log/log.ts';
 import { logMigrations } from './infra/log/migrations.ts';
-import type { Engine, Migrations, Sql } from './infra/sql/sql.ts';
 import { PostgresSql } from './infra/sql/sql.postgres.ts';
 import { type SqliteOptions, SqliteSql } from './infra/sql/sql.sqlite.ts';
+import type { Engine, Migrations, Sql } from './infra/sql/sql.ts';
 import type { Clock } from './kernel/clock.ts';
 import { groupMigrations } from './modules/groups/index.ts';
 import { identityMigrations } from './modules/identity/index.ts';
-import { type MessageStore, messagingMigrations, PostgresMessageStore, SqliteMessageStore } from './modules/messaging/index.ts';
+import {
+  type MessageStore,
+  messagingMigrations,
+  PostgresMessageStore,
+  SqliteMessageStore,
+} from './modules/messaging/index.ts';
 
 /** The database, the log over it, and what of the modules differs by engine. */
 export type Storage = Readonly<{ sql: Sql; log: Log; messageStore: MessageStore }>;

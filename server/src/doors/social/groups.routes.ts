@@ -28,7 +28,10 @@ export const groupRoutes =
   async (app) => {
     app.post(
       '/groups',
-      { onRequest: [guard], schema: { headers: keyHeader, body: groupDraft, response: { 201: answerSchema(groupSchema) } } },
+      {
+        onRequest: [guard],
+        schema: { headers: keyHeader, body: groupDraft, response: { 201: answerSchema(groupSchema) } },
+      },
       async (request, reply) => {
         const created = await groups.create(principalOf(request), request.body, keyOf(request));
         return reply.code(201).send(success(groupView(created), 'Group created successfully'));
@@ -46,7 +49,10 @@ export const groupRoutes =
 
     app.post(
       '/groups/:id/members',
-      { onRequest: [guard], schema: { headers: keyHeader, params: byId, body: newMember, response: { 200: nothingSchema } } },
+      {
+        onRequest: [guard],
+        schema: { headers: keyHeader, params: byId, body: newMember, response: { 200: nothingSchema } },
+      },
       async (request) => {
         await groups.addMember(principalOf(request), request.params.id, { ...request.body, key: keyOf(request) });
         return success(null, 'Member added successfully');

@@ -78,7 +78,11 @@ export const messageRoutes =
         const principal = principalOf(request);
         const page = pageOf(request.query);
         const { messages, total } = await messaging.directHistory(principal, request.params.otherUserId, page);
-        return { success: true as const, data: views(principal.account, messages), pagination: pagination(page, total) };
+        return {
+          success: true as const,
+          data: views(principal.account, messages),
+          pagination: pagination(page, total),
+        };
       },
     );
 
@@ -86,16 +90,23 @@ export const messageRoutes =
       '/messages/group/:groupId',
       {
         onRequest: [guard],
-        schema: { params: Type.Object({ groupId: Type.String() }), querystring: pageQuery, response: { 200: listSchema } },
+        schema: {
+          params: Type.Object({ groupId: Type.String() }),
+          querystring: pageQuery,
+          response: { 200: listSchema },
+        },
       },
       async (request) => {
         const principal = principalOf(request);
         const page = pageOf(request.query);
         const { messages, total } = await messaging.groupHistory(principal, request.params.groupId, page);
-        return { success: true as const, data: views(principal.account, messages), pagination: pagination(page, total) };
+        return {
+          success: true as const,
+          data: views(principal.account, messages),
+          pagination: pagination(page, total),
+        };
       },
     );
   };
 
-const views = (account: number, messages: readonly Message[]) =>
-  messages.map((message) => viewFor(account, message));
+const views = (account: number, messages: readonly Message[]) => messages.map((message) => viewFor(account, message));

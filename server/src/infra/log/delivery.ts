@@ -125,7 +125,10 @@ export class Delivery {
         this.take(rows);
       }
     } catch (error) {
-      this.#onFailure({ seq: this.#delivered, topic: 0, peer: null, type: 'walk', body: null, moves: null, at: 0 }, error);
+      this.#onFailure(
+        { seq: this.#delivered, topic: 0, peer: null, type: 'walk', body: null, moves: null, at: 0 },
+        error,
+      );
     }
   }
 

@@ -30,8 +30,7 @@ export async function once(
     .onConflict((conflict) => conflict.doNothing())
     .returning('key')
     .execute();
-  const mine = () =>
-    ({ key, account, operation }) satisfies Partial<KeyTables['write_keys']>;
+  const mine = () => ({ key, account, operation }) satisfies Partial<KeyTables['write_keys']>;
   if (claimed.length === 0) {
     const known = await keys
       .selectFrom('write_keys')

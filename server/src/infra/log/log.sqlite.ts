@@ -10,7 +10,14 @@ import { topicOf } from './topic.ts';
 const flushEvery = 1_000;
 
 /** A draft's row inside a batch, which its segment has stored under `seq`. */
-export type SegmentRow = Readonly<{ seq: number; topic: number; peer: number | null; type: string; body: unknown; at: number }>;
+export type SegmentRow = Readonly<{
+  seq: number;
+  topic: number;
+  peer: number | null;
+  type: string;
+  body: unknown;
+  at: number;
+}>;
 
 /** The log on SQLite: one writer, numbers handed out in memory, group commit, the topic index behind the commit. */
 export class SqliteLog implements Log {
@@ -218,7 +225,9 @@ export class SqliteLog implements Log {
 
 function prepare(sql: SqliteSql) {
   return {
-    append: sql.writer.prepare('INSERT INTO log (seq, topic, peer, type, payload, moves, at) VALUES (?, ?, ?, ?, ?, ?, ?)'),
+    append: sql.writer.prepare(
+      'INSERT INTO log (seq, topic, peer, type, payload, moves, at) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    ),
     saveHead: sql.writer.prepare('UPDATE log_state SET head = ? WHERE one = 1'),
     enter: sql.writer.prepare('INSERT INTO readers (account, topic, from_seq) VALUES (?, ?, ?)'),
     leave: sql.writer.prepare('UPDATE readers SET to_seq = ? WHERE account = ? AND topic = ? AND to_seq IS NULL'),

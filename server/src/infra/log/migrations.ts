@@ -43,7 +43,7 @@ export const logMigrations = (engine: Engine): Migrations => ({
 });
 
 /** Random and short: it stands in front of every offset. */
-export const epochText = (): string => Buffer.from(newId().subarray(8)).toString('base64url');
+const epochText = (): string => Buffer.from(newId().subarray(8)).toString('base64url');
 
 /**
  * `log_number(n)` takes the head's row lock, which is held until the commit, and returns the first of n numbers. A

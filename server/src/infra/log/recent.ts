@@ -71,7 +71,8 @@ export class Recent {
     const found: number[] = [];
     for (const { topic, from, to } of intervals) {
       const known = this.#byTopic.get(topic);
-      if (known !== undefined) collect(known, { after: Math.max(after, from - 1), upTo: to ?? this.#head, limit }, found);
+      if (known !== undefined)
+        collect(known, { after: Math.max(after, from - 1), upTo: to ?? this.#head, limit }, found);
     }
     found.sort((a, b) => a - b);
     const rows: Row[] = [];

@@ -13,7 +13,13 @@ const countedRows = 50_000;
 /** Rows whose encoded forms are kept for the next client that replays them. */
 const formsKept = 2_000;
 
-export type ReplayOptions = { log: Log; recent: Recent; delivery: Delivery; gate: Gate; onFailure: (error: unknown) => void };
+export type ReplayOptions = {
+  log: Log;
+  recent: Recent;
+  delivery: Delivery;
+  gate: Gate;
+  onFailure: (error: unknown) => void;
+};
 
 /** What was left out because the backlog was longer than the caller wanted. */
 export type Skipped = { rows: number };

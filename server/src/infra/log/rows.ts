@@ -77,5 +77,7 @@ export function pageOfNumbers(
     groups.push(sql`select seq from (${group}) as merged`);
   }
   const seqs = groups.length === 0 ? sql`select 0 as seq where 1 = 0` : sql.join(groups, sql` union `);
-  return sql<{ seq: number }>`select distinct seq from (${seqs}) as every order by seq limit ${sql.lit(limit)}`.compile(read);
+  return sql<{ seq: number }>`select distinct seq from (${seqs}) as every order by seq limit ${sql.lit(limit)}`.compile(
+    read,
+  );
 }

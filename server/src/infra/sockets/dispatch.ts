@@ -40,7 +40,9 @@ export async function dispatch(
   try {
     if (!rate.take(Date.now())) throw new Refusal(commonErrors.RATE_LIMITED);
     if (bytes > frameLimit) {
-      throw new Refusal(commonErrors.TOO_LARGE, { message: `A frame may have ${frameLimit} bytes; this one had ${bytes}` });
+      throw new Refusal(commonErrors.TOO_LARGE, {
+        message: `A frame may have ${frameLimit} bytes; this one had ${bytes}`,
+      });
     }
     const handler = typeof event === 'string' ? door.events.get(event) : undefined;
     if (handler === undefined) throw new Refusal(commonErrors.INVALID_INPUT, { message: 'There is no such event' });
@@ -48,7 +50,8 @@ export async function dispatch(
     acknowledge?.({ success: true, data: result() });
   } catch (error) {
     const wire = door.errorOf(error);
-    if (acknowledge === undefined) connection.emit('error', { ...wire, event: typeof event === 'string' ? event.slice(0, 64) : null });
+    if (acknowledge === undefined)
+      connection.emit('error', { ...wire, event: typeof event === 'string' ? event.slice(0, 64) : null });
     else acknowledge({ success: false, ...wire });
   }
 }

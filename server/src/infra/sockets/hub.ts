@@ -116,7 +116,8 @@ export class Hub {
     // Authentication and this moment are not one: the session may have ended in between, unheard by this connection.
     if (this.#ended.has(principal.sessionId)) setImmediate(() => end('The login session has ended'));
     void this.#replay.catchUp(feed, start.limit).then((skipped) => {
-      if (skipped !== null) outlet.send(new WireEvent('resync', JSON.stringify({ missed: skipped.rows }), this.offset(feed.cursor)));
+      if (skipped !== null)
+        outlet.send(new WireEvent('resync', JSON.stringify({ missed: skipped.rows }), this.offset(feed.cursor)));
     });
     return connection;
   }

@@ -113,7 +113,9 @@ function setPid(socket: Admitted, pid: string | undefined, recovered: boolean): 
 
 /** As documented: the connection is made, says `error`, and is closed. */
 function refuse(socket: Admitted, gate: SocketGate): void {
-  new SocketIoOutlet(socket, gate).send(new WireEvent('error', JSON.stringify({ message: 'Authentication failed' }), null));
+  new SocketIoOutlet(socket, gate).send(
+    new WireEvent('error', JSON.stringify({ message: 'Authentication failed' }), null),
+  );
   socket.disconnect(true);
 }
 
@@ -142,14 +144,17 @@ function begin(
   socket.onAny((event: string, ...given: unknown[]) => {
     const last = given.at(-1);
     const acknowledge = typeof last === 'function' ? (reply: unknown) => void last(reply) : undefined;
-    if (connection !== undefined) void dispatch(door, connection, { event, input: given[0], bytes }, { rate, acknowledge });
+    if (connection !== undefined)
+      void dispatch(door, connection, { event, input: given[0], bytes }, { rate, acknowledge });
   });
   // Every event has been taken above; Socket.IO's own dispatch would only look for listeners that must not exist.
   Object.assign(socket, { dispatch: () => {} });
   socket.on('disconnect', () => {
     if (connection !== undefined) hub.close(connection);
   });
-  connection = hub.open({ id: socket.id, principal, outlet, present: door.present, start }, () => socket.disconnect(true));
+  connection = hub.open({ id: socket.id, principal, outlet, present: door.present, start }, () =>
+    socket.disconnect(true),
+  );
 }
 
 /** `'*'` admits every origin because no cookie ever counts here: the token must be given. */

@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server as HttpServer } from 'node:http';
+import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { Refusal } from '../../kernel/errors.ts';
@@ -102,9 +102,7 @@ type Receiver = { door: SocketDoor; connection: Connection; outlet: WebSocketOut
 function receive(data: Buffer, { door, connection, outlet, rate }: Receiver): void {
   const frame = parseFrame(data);
   const acknowledge =
-    frame.id === undefined
-      ? undefined
-      : (reply: object) => outlet.write(JSON.stringify({ reply: frame.id, ...reply }));
+    frame.id === undefined ? undefined : (reply: object) => outlet.write(JSON.stringify({ reply: frame.id, ...reply }));
   void dispatch(door, connection, frame, { rate, acknowledge });
 }
 

@@ -1,3 +1,3 @@
 export { Groups } from './groups.ts';
 export { groupMigrations } from './migrations.ts';
-export { type Group, groupDraft, groupTypes, memberRoles, newMember } from './schema.ts';
+export { type Group, groupDraft, newMember } from './schema.ts';

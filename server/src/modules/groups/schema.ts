@@ -1,8 +1,8 @@
 import { type Static, Type } from 'typebox';
 
-export const groupTypes = ['PRIVATE', 'PUBLIC', 'SECRET'] as const;
+const groupTypes = ['PRIVATE', 'PUBLIC', 'SECRET'] as const;
 export type GroupType = (typeof groupTypes)[number];
-export const memberRoles = ['OWNER', 'ADMIN', 'MEMBER'] as const;
+const memberRoles = ['OWNER', 'ADMIN', 'MEMBER'] as const;
 export type MemberRole = (typeof memberRoles)[number];
 
 const nothing = Type.Null();

@@ -1,5 +1,5 @@
 export { identityErrors } from './errors.ts';
-export { identityEvents, type RoleChanged, type SessionsRevoked } from './events.ts';
+export { identityEvents, type SessionsRevoked } from './events.ts';
 export { buildIdentity, type Identity, type IdentitySettings } from './identity.ts';
 export { identityMigrations } from './migrations.ts';
 export type { Origin, Person, Profile, SignedIn } from './schema.ts';

@@ -111,7 +111,9 @@ export class History implements Segment {
 function prepare(database: Sql) {
   const index = 'SELECT seq FROM conversation_messages WHERE conversation = ?1';
   return {
-    conversation: database.statement<ConversationRow>('SELECT id, total FROM conversations WHERE low = ?1 AND high = ?2'),
+    conversation: database.statement<ConversationRow>(
+      'SELECT id, total FROM conversations WHERE low = ?1 AND high = ?2',
+    ),
     seqOf: database.statement<{ seq: number }>('SELECT seq FROM messages WHERE id = ?1 AND conversation = ?2'),
     between: database.statement<StoredMessage>(
       `SELECT ${columns} FROM messages m ${joins} WHERE m.seq > ?1 AND m.seq <= ?2`,

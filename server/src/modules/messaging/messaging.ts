@@ -83,7 +83,8 @@ export class Messaging {
   async #readableGroup(principal: Principal, groupId: string): Promise<number | undefined> {
     const found = await this.#options.findGroup(groupId);
     if (found === undefined) return undefined;
-    if (found.isPublic || (await this.#history.isReader(principal.account, topicOf('group', found.group)))) return found.group;
+    if (found.isPublic || (await this.#history.isReader(principal.account, topicOf('group', found.group))))
+      return found.group;
     return undefined;
   }
 
@@ -97,7 +98,11 @@ export class Messaging {
   }
 
   /** Numbers of one page, newest first. What waits for the index is newer than everything in it. */
-  async #seqs(conversation: number, waiting: readonly number[], { page, limit, before, after }: Page): Promise<number[]> {
+  async #seqs(
+    conversation: number,
+    waiting: readonly number[],
+    { page, limit, before, after }: Page,
+  ): Promise<number[]> {
     if (after !== undefined) {
       const bound = await this.#bound(conversation, after);
       const indexed = await this.#history.indexedAfter(conversation, bound, limit);

@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 
-export const messageTypes = ['TEXT', 'IMAGE', 'FILE', 'VOICE', 'VIDEO'] as const;
-export const messageStatuses = ['SENT', 'DELIVERED', 'SEEN'] as const;
+const messageTypes = ['TEXT', 'IMAGE', 'FILE', 'VOICE', 'VIDEO'] as const;
+const messageStatuses = ['SENT', 'DELIVERED', 'SEEN'] as const;
 export type MessageType = (typeof messageTypes)[number];
 export type MessageStatus = (typeof messageStatuses)[number];
 

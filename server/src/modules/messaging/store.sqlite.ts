@@ -27,7 +27,9 @@ export class SqliteMessageStore implements MessageStore {
     });
     const rows = sql.writer.prepare('SELECT seq, conversation FROM messages WHERE seq > ? ORDER BY seq');
     for (const row of rows.iterate(this.#index.watermark)) this.#index.add(Number(row.conversation), Number(row.seq));
-    log.afterCommit(messageEvent, (row) => this.#index.add((row.body as { conversation: number }).conversation, row.seq));
+    log.afterCommit(messageEvent, (row) =>
+      this.#index.add((row.body as { conversation: number }).conversation, row.seq),
+    );
   }
 
   waiting(conversation: number): readonly number[] {
