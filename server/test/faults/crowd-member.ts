@@ -8,9 +8,7 @@ const crowdContent = /"content":"crowd-(\d+) ([\d.]+)/;
 /** One of thousands who read what a single writer says, and count what is missing. */
 export class CrowdMember {
   readonly #client: LeanClient;
-  readonly latencies: number[] = [];
-  measuring = false;
-  stalled = false;
+  readonly #heard: (latency: number) => void;
   last = -1;
   gaps = 0;
   doubles = 0;
@@ -18,7 +16,8 @@ export class CrowdMember {
   /** Whether the newest connection was recovered. */
   recovered = false;
 
-  constructor(url: string, token: string) {
+  constructor(url: string, token: string, heard: (latency: number) => void) {
+    this.#heard = heard;
     this.#client = new LeanClient(url, token, {
       event: (frame) => this.#read(frame),
       lost: () => this.lost++,
@@ -34,11 +33,6 @@ export class CrowdMember {
     this.#client.cut();
   }
 
-  stall(): void {
-    this.stalled = true;
-    this.#client.stall();
-  }
-
   #read(frame: string): void {
     if (!frame.startsWith('42["message:received"')) return;
     const said = crowdContent.exec(frame);
@@ -47,6 +41,6 @@ export class CrowdMember {
     if (number <= this.last) this.doubles++;
     else if (this.last >= 0 && number > this.last + 1) this.gaps++;
     this.last = Math.max(this.last, number);
-    if (this.measuring) this.latencies.push(sharedClock() - Number(said[2]));
+    this.#heard(sharedClock() - Number(said[2]));
   }
 }

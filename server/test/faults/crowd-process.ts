@@ -6,9 +6,20 @@ import { Random } from './random.ts';
 import { inParallel, quantile } from './timing.ts';
 
 const members: CrowdMember[] = [];
+/** Latencies by the label under which they were measured. */
+const measured = new Map<string, number[]>();
+let measuring: number[] | undefined;
+
+function measure(label: string | null): void {
+  measuring = label === null ? undefined : (measured.get(label) ?? []);
+  if (label !== null && measuring !== undefined) measured.set(label, measuring);
+}
 
 async function open({ url, tokens, count }: Extract<CrowdOrder, { do: 'open' }>): Promise<void> {
-  const fresh = Array.from({ length: count }, (_, n) => new CrowdMember(url, tokens[n % tokens.length] ?? ''));
+  const fresh = Array.from(
+    { length: count },
+    (_, n) => new CrowdMember(url, tokens[n % tokens.length] ?? '', (latency) => measuring?.push(latency)),
+  );
   await inParallel(fresh, 50, (member) => member.open());
   members.push(...fresh);
 }
@@ -34,27 +45,16 @@ async function cutAll(seed: number): Promise<number> {
   return performance.now() - began;
 }
 
-function measure(on: boolean): void {
-  for (const member of members) {
-    member.measuring = on;
-    if (on) member.latencies.length = 0;
-  }
-}
-
 function tell(): CrowdReport {
-  const reading = members.filter((member) => !member.stalled);
-  const latencies = reading.flatMap((member) => member.latencies);
-  const sum = (of: (member: CrowdMember) => number): number => reading.reduce((total, member) => total + of(member), 0);
+  const sum = (of: (member: CrowdMember) => number): number => members.reduce((total, member) => total + of(member), 0);
   return {
     members: members.length,
-    slowestLast: reading.reduce((least, member) => Math.min(least, member.last), Number.POSITIVE_INFINITY),
+    slowestLast: members.reduce((least, member) => Math.min(least, member.last), Number.POSITIVE_INFINITY),
     gaps: sum((member) => member.gaps),
     doubles: sum((member) => member.doubles),
     lost: sum((member) => member.lost),
-    recovered: reading.filter((member) => member.recovered).length,
-    heard: latencies.length,
-    p50: quantile(latencies, 0.5),
-    p99: quantile(latencies, 0.99),
+    recovered: members.filter((member) => member.recovered).length,
+    p99: Object.fromEntries([...measured].map(([label, latencies]) => [label, quantile(latencies, 0.99)])),
   };
 }
 
@@ -62,9 +62,8 @@ async function obey(order: CrowdOrder): Promise<CrowdReport & { tookMs: number }
   let tookMs = 0;
   if (order.do === 'open') await open(order);
   else if (order.do === 'cut') tookMs = await cutAll(order.seed);
-  else if (order.do === 'measure') measure(order.on);
-  else if (order.do === 'stall') for (const member of members.slice(-order.count)) member.stall();
-  else if (order.do === 'leave') for (const member of members.splice(-order.count)) member.cut();
+  else if (order.do === 'measure') measure(order.as);
+  else if (order.do === 'forget') measured.clear();
   return { ...tell(), tookMs };
 }
 

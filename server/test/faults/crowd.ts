@@ -7,14 +7,13 @@ import { isJson } from './wire.ts';
 export type CrowdOrder =
   | { do: 'open'; url: string; tokens: string[]; count: number }
   | { do: 'cut'; seed: number }
-  | { do: 'measure'; on: boolean }
-  /** The last `count` stop reading their sockets. */
-  | { do: 'stall'; count: number }
-  /** The last `count` go away for good. */
-  | { do: 'leave'; count: number }
+  /** From now on latencies are kept under this label; not at all when it is null. */
+  | { do: 'measure'; as: string | null }
+  /** Forgets the latencies measured so far, under every label. */
+  | { do: 'forget' }
   | { do: 'tell' };
 
-/** What those see who read; latencies in milliseconds, of what came while `measure` was on. */
+/** What they see. */
 export type CrowdReport = Readonly<{
   members: number;
   /** The number of the last message at the member who is furthest behind; -1 when somebody saw none. */
@@ -23,9 +22,8 @@ export type CrowdReport = Readonly<{
   doubles: number;
   lost: number;
   recovered: number;
-  heard: number;
-  p50: number;
-  p99: number;
+  /** In milliseconds, by label. */
+  p99: Readonly<Record<string, number>>;
 }>;
 
 const entry = fileURLToPath(new URL('./crowd-process.ts', import.meta.url));

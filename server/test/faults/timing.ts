@@ -17,7 +17,12 @@ export function quantile(numbers: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 
-export const median = (numbers: readonly number[]): number => quantile(numbers, 0.5);
+/** The middle one, or the mean of the two in the middle. */
+export function median(numbers: readonly number[]): number {
+  const sorted = Float64Array.from(numbers).sort();
+  const middle = sorted.length / 2;
+  return ((sorted[Math.ceil(middle) - 1] ?? Number.NaN) + (sorted[Math.floor(middle)] ?? Number.NaN)) / 2;
+}
 
 /** Milliseconds on a clock that every process of this machine shares, for latencies across processes. */
 export const sharedClock = (): number => Number(process.hrtime.bigint()) / 1e6;
