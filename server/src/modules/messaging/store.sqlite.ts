@@ -4,7 +4,11 @@ import type { SqliteSql } from '../../infra/sql/sql.sqlite.ts';
 import { commonErrors, type ErrorValue } from '../../kernel/errors.ts';
 import { messagingErrors } from './errors.ts';
 import { messageEvent } from './events.ts';
+import type { Message } from './schema.ts';
 import { type Draft, type MessageStore, messageOf, messageRow, type Verdict } from './store.ts';
+
+/** Senders whose last conversation is remembered. */
+const rememberedSenders = 50_000;
 
 type Written = { place: Place; conversation: number; parent: number | null };
 type Place = { conversation: number | null; receiver: number | null; group: number | null };
@@ -14,6 +18,8 @@ export class SqliteMessageStore implements MessageStore {
   readonly #log: SqliteLog;
   readonly #statements: ReturnType<typeof prepare>;
   readonly #index: DeferredIndex;
+  /** Each sender's last direct message: whoever writes mostly goes on writing to the same person. */
+  readonly #lastDirect = new Map<number, Message>();
   readonly append: (draft: Draft) => Promise<Verdict>;
 
   constructor(sql: SqliteSql, log: SqliteLog) {
@@ -27,13 +33,19 @@ export class SqliteMessageStore implements MessageStore {
     });
     const rows = sql.writer.prepare('SELECT seq, conversation FROM messages WHERE seq > ? ORDER BY seq');
     for (const row of rows.iterate(this.#index.watermark)) this.#index.add(Number(row.conversation), Number(row.seq));
-    log.afterCommit(messageEvent, (row) =>
-      this.#index.add((row.body as { conversation: number }).conversation, row.seq),
-    );
+    log.afterCommit(messageEvent, ({ body, seq }) => this.#note(body as Message, seq));
   }
 
   waiting(conversation: number): readonly number[] {
     return this.#index.seqs(conversation);
+  }
+
+  /** Only what is committed: what a batch has opened may still be rolled back. */
+  #note(message: Message, seq: number): void {
+    this.#index.add(message.conversation, seq);
+    if (message.groupId !== null) return;
+    if (this.#lastDirect.size >= rememberedSenders) this.#lastDirect.clear();
+    this.#lastDirect.set(message.sender, message);
   }
 
   #apply(draft: Draft): Verdict {
@@ -75,6 +87,11 @@ export class SqliteMessageStore implements MessageStore {
   }
 
   #directPlace(draft: Draft): Place | ErrorValue {
+    const last = this.#lastDirect.get(draft.sender);
+    if (last !== undefined && last.receiverId === draft.target.id && last.receiver !== null) {
+      if (this.#statements.isAlive.get(last.receiver) === undefined) return messagingErrors.RECEIVER_NOT_FOUND;
+      return { conversation: last.conversation, receiver: last.receiver, group: null };
+    }
     const found = this.#statements.findReceiver.get(draft.target.id, draft.sender);
     if (found === undefined) return messagingErrors.RECEIVER_NOT_FOUND;
     return { conversation: numberOrNull(found.conversation), receiver: Number(found.id), group: null };
@@ -113,6 +130,7 @@ function prepare({ writer }: SqliteSql) {
        LEFT JOIN conversations c ON c.low = min(r.id, ?2) AND c.high = max(r.id, ?2)
        WHERE r.public_id = unhex(?1, '-') AND r.deleted_at IS NULL`,
     ),
+    isAlive: writer.prepare('SELECT 1 FROM accounts WHERE id = ? AND deleted_at IS NULL'),
     findGroup: writer.prepare(
       `SELECT g.id, c.id AS conversation,
          (SELECT 1 FROM readers r WHERE r.account = ?2 AND r.topic = g.id * 8 + 1 AND r.to_seq IS NULL) AS member
