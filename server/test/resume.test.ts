@@ -152,11 +152,12 @@ test('rule 3: every connection gets a new sid, and the half-open old one ends wi
   await first.ear.messages(1);
   // The old connection still stands when somebody resumes with its pid and offset.
   const { pid, offset } = memoryOf(first);
+  first.socket.io.reconnection(false);
   const second = await connected(t, server, { auth: { token: bob.accessToken, pid, offset } });
   const welcome = await second.ear.until('connected');
   assert.equal(field(welcome.data, 'recovered'), true);
   assert.notEqual(second.socket.id, first.socket.id);
-  await first.cut();
+  first.socket.disconnect();
   await server.send(ada, to(bob), 'to the new one');
   assert.deepEqual(await second.ear.messages(1), ['to the new one']);
   assert.equal(second.socket.connected, true);

@@ -103,7 +103,11 @@ export class Hub {
   open({ id, principal, outlet, present, start }: Opening, end: (reason: string) => void): Connection {
     const reader = { account: principal.account, session: principal.session };
     const feed = new Feed({ reader, outlet, present, cursor: start.cursor });
-    const emit = (event: string, data: unknown): void => outlet.send(new WireEvent(event, JSON.stringify(data), null));
+    // A stock client takes a text at the end of any event for its offset: after one there must be ours.
+    const emit = (event: string, data: unknown): void => {
+      const offset = typeof data === 'string' ? this.offset(feed.cursor) : null;
+      outlet.send(new WireEvent(event, JSON.stringify(data), offset));
+    };
     const connection: Connection = { id, principal, feed, emit };
     this.#keep(connection, end);
     const data = {

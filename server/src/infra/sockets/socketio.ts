@@ -44,7 +44,11 @@ export function serveSocketIo(options: SocketIoOptions): Server {
     cors: origins === '*' ? { origin: '*' } : { origin: origins, credentials: true },
     allowRequest: (request, decide) => decide(null, isAllowedOrigin(request.headers.origin, origins)),
   });
-  io.engine.on('connection', (connection: EngineConnection) => gate.attach(connection));
+  io.engine.on('connection', (connection: EngineConnection) => {
+    gate.attach(connection);
+    // Long polling waits 30 seconds for one more request of a client that is being closed; it has been told by then.
+    Object.assign(connection.transport, { closeTimeout: 1_000 });
+  });
   io.use((socket: Admitted, next) => {
     admit(socket, options).then(
       (admission) => {

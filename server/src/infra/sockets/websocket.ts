@@ -36,10 +36,10 @@ export function serveWebSocket(options: WebSocketOptions): { close(): void } {
     handleProtocols: (offered) => (offered.has('bearer') ? 'bearer' : false),
   });
   const upgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
-    const url = new URL(request.url ?? '/', 'http://server');
-    if (url.pathname !== path) {
-      // Engine.IO answers for its own path; everything else is nobody's.
-      if (!url.pathname.startsWith('/socket.io')) stream.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
+    const url = URL.parse(request.url ?? '/', 'http://server');
+    if (url?.pathname !== path) {
+      // Engine.IO answers for its own path, which it compares as it was sent; everything else is nobody's.
+      if (!request.url?.startsWith('/socket.io/')) stream.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
       return;
     }
     if (!isAllowedOrigin(request.headers.origin, origins)) {
@@ -74,6 +74,8 @@ async function accept(
   const keepEarly = (data: Buffer): void => void (early.length < 16 && early.push(data));
   socket.on('message', keepEarly);
   const outlet = new WebSocketOutlet(socket, gate);
+  const late = setTimeout(() => socket.terminate(), bounds.authenticateWithin);
+  socket.once('close', () => clearTimeout(late));
   let principal: Principal;
   try {
     principal = await door.authenticate(tokenOf({ headers: request.headers, query }) ?? '', { continuation: false });
@@ -84,6 +86,7 @@ async function accept(
     return;
   }
   const start = await hub.startFor(principal, query.since);
+  clearTimeout(late);
   if (socket.readyState !== socket.OPEN) return;
   const end = (reason: string): void => socket.close(closeCodes.SESSION_ENDED.code, reason);
   const id = crypto.randomUUID();

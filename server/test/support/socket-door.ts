@@ -1,0 +1,166 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { TestContext } from 'node:test';
+import { WebSocket } from 'ws';
+import { Cursors } from '../../src/infra/log/cursors.ts';
+import { Delivery } from '../../src/infra/log/delivery.ts';
+import type { Log, NewRow } from '../../src/infra/log/log.ts';
+import { Recent } from '../../src/infra/log/recent.ts';
+import { Replay } from '../../src/infra/log/replay.ts';
+import { SocketGate } from '../../src/infra/sockets/gate.ts';
+import { Hub } from '../../src/infra/sockets/hub.ts';
+import { Pids } from '../../src/infra/sockets/pid.ts';
+import { serveSocketIo } from '../../src/infra/sockets/socketio.ts';
+import type { EventHandler, SocketBounds, SocketDoor } from '../../src/infra/sockets/sockets.ts';
+import { serveWebSocket } from '../../src/infra/sockets/websocket.ts';
+import { commonErrors, Refusal } from '../../src/kernel/errors.ts';
+import { openTestDatabase } from './database.ts';
+import { plainly } from './feeds.ts';
+
+type Options = {
+  bounds?: Partial<SocketBounds>;
+  events?: Record<string, EventHandler>;
+  origins?: string[] | '*';
+  /** Before an authentication is answered. */
+  hold?: () => Promise<void>;
+};
+
+export type Sockets = {
+  url: string;
+  log: Log;
+  hub: Hub;
+  failures: unknown[];
+  /** A row of the log, delivered. */
+  write(row: NewRow): Promise<void>;
+  server: Server;
+  closeWebSockets(): void;
+};
+
+/**
+ * Both transports over a real log, with a door of a few events. The token is the number of the account, and of its
+ * session; anything else is refused.
+ */
+export async function openSockets(t: TestContext, options: Options = {}): Promise<Sockets> {
+  const closing: (() => Promise<unknown> | unknown)[] = [];
+  // Before the database's own: these hooks run in the order in which they are registered.
+  t.after(async () => {
+    for (const close of closing) await close();
+  });
+  const { sql, log } = await openTestDatabase(t);
+  const failures: unknown[] = [];
+  const onFailure = (error: unknown): void => void failures.push(error);
+  const gate = new SocketGate();
+  const recent = new Recent(await log.head());
+  const delivery = new Delivery({
+    log,
+    recent,
+    gate,
+    sendBuffer: 1_048_576,
+    onFailure: (_row, error) => onFailure(error),
+  });
+  const replay = new Replay({ log, recent, delivery, gate, onFailure });
+  const cursors = new Cursors({ sql, log, feedsOf: (account) => delivery.feedsOf(account) });
+  const hub = new Hub({ log, delivery, replay, cursors, replayMax: 50_000 });
+  log.committed = (rows) => delivery.take(rows);
+  const server = createServer((_request, response) => response.end());
+  const common = {
+    server,
+    hub,
+    gate,
+    onFailure,
+    door: doorOf(options),
+    origins: options.origins ?? ('*' as const),
+    bounds: { ...testBounds, ...options.bounds },
+  };
+  const io = serveSocketIo({ ...common, pids: new Pids(Buffer.from('a key for the pids of these tests')) });
+  const webSockets = serveWebSocket({ ...common, path: '/ws' });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  closing.push(
+    () => webSockets.close(),
+    () => io.engine.close(),
+    () => server.closeAllConnections(),
+    () => new Promise((resolve) => server.close(resolve)),
+    () => cursors.close(),
+    () => delivery.close(),
+  );
+  return {
+    url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`,
+    log,
+    hub,
+    failures,
+    server,
+    write: (row) => log.write(async ({ append }) => append(row)),
+    closeWebSockets: () => webSockets.close(),
+  };
+}
+
+const testBounds: SocketBounds = {
+  frame: 65_536,
+  transportFrame: 131_072,
+  authenticateWithin: 5_000,
+  pingEvery: 25_000,
+  silentFor: 20_000,
+  events: { count: 1_000, seconds: 10 },
+  replayMax: 50_000,
+};
+
+function doorOf({ events = {}, hold }: Options): SocketDoor {
+  const own: Record<string, EventHandler> = {
+    echo: async (_connection, input) => () => input,
+    'tell me': async (connection, input) => {
+      connection.emit('told', input);
+      return () => null;
+    },
+    refuse: async () => {
+      throw new Refusal(commonErrors.NOT_FOUND);
+    },
+    fail: async () => {
+      throw new Error('the canary of an inner error');
+    },
+  };
+  return {
+    events: new Map(Object.entries({ ...own, ...events })),
+    present: plainly,
+    authenticate: async (token) => {
+      await hold?.();
+      if (!/^[1-9]\d*$/.test(token)) throw new Refusal(commonErrors.UNAUTHENTICATED);
+      const number = Number(token);
+      return { account: number, id: `user-${number}`, session: number, sessionId: `session-${number}`, role: 'GUEST' };
+    },
+    errorOf: (error) => {
+      if (error instanceof Refusal) return { code: error.error.code, message: error.message };
+      return { code: 'INTERNAL', message: 'Something went wrong' };
+    },
+  };
+}
+
+/** A Socket.IO connection spoken by hand, packet by packet, over a WebSocket. */
+export async function rawSocketIo(t: TestContext, { url }: { url: string }, token?: string) {
+  const address = new URL('/socket.io/?EIO=4&transport=websocket', url.replace('http', 'ws'));
+  const socket = new WebSocket(address);
+  const packets: string[] = [];
+  let look = (): void => {};
+  socket.on('message', (data: Buffer) => {
+    packets.push(data.toString());
+    look();
+  });
+  t.after(() => socket.terminate());
+  const closed = once(socket, 'close').then(([code]) => Number(code));
+  const until = async (start: string): Promise<string> => {
+    for (;;) {
+      const found = packets.find((packet) => packet.startsWith(start));
+      if (found !== undefined) return found;
+      await new Promise<void>((resolve) => {
+        look = resolve;
+      });
+    }
+  };
+  await until('0');
+  if (token !== undefined) {
+    socket.send(`40${JSON.stringify({ token })}`);
+    await until('42["connected"');
+  }
+  return { socket, packets, closed, until };
+}
