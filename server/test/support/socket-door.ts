@@ -30,8 +30,8 @@ export type Sockets = {
   log: Log;
   hub: Hub;
   failures: unknown[];
-  /** A row of the log, delivered. */
-  write(row: NewRow): Promise<void>;
+  /** Rows of the log in one commit. */
+  write(...rows: readonly NewRow[]): Promise<void>;
   server: Server;
   closeWebSockets(): void;
 };
@@ -91,7 +91,7 @@ export async function openSockets(t: TestContext, options: Options = {}): Promis
     hub,
     failures,
     server,
-    write: (row) => log.write(async ({ append }) => append(row)),
+    write: (...rows) => log.write(async ({ append }) => rows.forEach(append)),
     closeWebSockets: () => webSockets.close(),
   };
 }

@@ -120,7 +120,7 @@ test('names that are no event of the door do not exist, whatever they are called
   const server = await openSockets(t);
   const plain = plainClient(t, server, { token: '1' });
   await plain.ear.until('connected');
-  const others = [null, 7, {}, ['echo'], { toString: 'echo' }, undefined];
+  const others: unknown[] = [null, 7, {}, ['echo'], { toString: 'echo' }, undefined];
   for (const name of [...hostile, ...others]) {
     plain.ear.forget();
     plain.socket.send(JSON.stringify({ event: name, data: {}, id: 'a' }));
@@ -367,7 +367,7 @@ test('two stock clients on one row get the same, whatever their transport', asyn
     plainClient(t, server, { token: '1' }),
   ];
   await Promise.all(clients.map(({ ear }) => ear.until('connected')));
-  await Promise.all(['é', 'x'.repeat(200), '🚀'].map((payload) => server.write({ topic: ada, type: 'row', payload })));
+  await server.write(...['é', 'x'.repeat(200), '🚀'].map((payload) => ({ topic: ada, type: 'row', payload })));
   for (const { ear } of clients) {
     await ear.until(({ data }) => data === '🚀');
     assert.deepEqual(

@@ -6,12 +6,15 @@ const memberRoles = ['OWNER', 'ADMIN', 'MEMBER'] as const;
 export type MemberRole = (typeof memberRoles)[number];
 
 const nothing = Type.Null();
+const groupType = Type.Unsafe<GroupType>(Type.Union(groupTypes.map((type) => Type.Literal(type))));
+/** The character NUL is refused: PostgreSQL cannot keep it. */
+const withoutNul = '^[^\\u0000]*$';
 
 export const groupDraft = Type.Object({
-  title: Type.String({ minLength: 1, maxLength: 100 }),
-  description: Type.Optional(Type.Union([Type.String({ maxLength: 500 }), nothing])),
-  cover: Type.Optional(Type.Union([Type.String({ pattern: '^https?://', maxLength: 2_048 }), nothing])),
-  type: Type.Optional(Type.Union([...groupTypes.map((type) => Type.Literal(type)), nothing])),
+  title: Type.String({ minLength: 1, maxLength: 100, pattern: withoutNul }),
+  description: Type.Optional(Type.Union([Type.String({ maxLength: 500, pattern: withoutNul }), nothing])),
+  cover: Type.Optional(Type.Union([Type.String({ pattern: '^https?://[^\\u0000]*$', maxLength: 2_048 }), nothing])),
+  type: Type.Optional(Type.Union([groupType, nothing])),
 });
 export type GroupDraft = Static<typeof groupDraft>;
 

@@ -71,11 +71,11 @@ export class History implements Segment {
     return (await this.#statements.after.all(conversation, after, limit)).map(({ seq }) => seq);
   }
 
-  /** Newest first, past `offset` rows: the cost grows with the offset, so it runs off the event loop. */
-  async indexedPast(conversation: number, offset: number, limit: number): Promise<number[]> {
+  /** Newest first, below `before`, past `offset` rows: the cost grows with the offset, so it runs off the event loop. */
+  async indexedPast(conversation: number, before: number, past: { offset: number; limit: number }): Promise<number[]> {
     const query = sql<{ seq: number }>`
-      select seq from conversation_messages where conversation = ${conversation}
-      order by seq desc limit ${limit} offset ${offset}`;
+      select seq from conversation_messages where conversation = ${conversation} and seq < ${before}
+      order by seq desc limit ${past.limit} offset ${past.offset}`;
     return (await this.#scan(query.compile(this.#read))).map(({ seq }) => seq);
   }
 

@@ -90,7 +90,7 @@ export class Messaging {
 
   async #list(conversation: ConversationRow | undefined, page: Page): Promise<MessageList> {
     if (conversation === undefined) return { messages: [], total: 0 };
-    const waiting = this.#store.waiting(conversation.id);
+    const waiting = [...this.#store.waiting(conversation.id)];
     const seqs = await this.#seqs(conversation.id, waiting, page);
     const bodies = await this.#history.bySeq(seqs);
     const messages = seqs.map((seq) => bodies.get(seq)).filter((message) => message !== undefined);
@@ -115,10 +115,12 @@ export class Messaging {
     const left = limit - fresh.length;
     if (left === 0) return fresh;
     const past = Math.max(0, skip - newest.length);
+    // What moves into the index meanwhile has been counted here already.
+    const indexedBelow = Math.min(bound, waiting[0] ?? bound);
     const indexed =
       past === 0
-        ? await this.#history.indexedBefore(conversation, bound, left)
-        : await this.#history.indexedPast(conversation, past, left);
+        ? await this.#history.indexedBefore(conversation, indexedBelow, left)
+        : await this.#history.indexedPast(conversation, indexedBelow, { offset: past, limit: left });
     return [...fresh, ...indexed];
   }
 
@@ -142,7 +144,8 @@ export class Messaging {
       senderId: principal.id,
       id: newIdText(),
       target,
-      content,
+      // Half of a surrogate pair is no text; no database keeps it, and a retry must be the same as what was kept.
+      content: content.toWellFormed(),
       type: type ?? 'TEXT',
       parentId: parent,
       metadata: metadata ?? null,

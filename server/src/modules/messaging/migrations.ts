@@ -58,8 +58,8 @@ async function createAppend(db: Kysely<unknown>): Promise<void> {
                when d.group_id is not null and g.id is null then 'no_group'
                when d.group_id is not null and not exists (select from readers m
                  where m.account = d.sender and m.topic = g.id * 8 + 1 and m.to_seq is null) then 'not_member'
-               when c.id is null then 'no_conversation'
                when d.parent is not null and p.seq is null then 'no_parent'
+               when c.id is null then 'no_conversation'
                else 'sent' end as verdict
         from drafted d
         left join messages k on k.client_id = d.key and k.sender = d.sender and k.client_id is not null

@@ -10,14 +10,16 @@ export const metadataLimit = 16_384;
 
 const id = Type.String({ minLength: 1, maxLength: 64 });
 const nothing = Type.Null();
+const messageType = Type.Unsafe<MessageType>(Type.Union(messageTypes.map((type) => Type.Literal(type))));
 
 /** A client's own key for a write: printable ASCII. Keys that grow with time (UUIDv7) cost the least. */
 export const clientKey = Type.String({ pattern: '^[\\x21-\\x7e]{8,128}$' });
 
 /** What a person writes; `null` is as good as absent. Exactly one of `receiverId` and `groupId`. */
 export const messageDraft = Type.Object({
-  content: Type.String({ minLength: 1, maxLength: 5_000 }),
-  type: Type.Optional(Type.Union([...messageTypes.map((type) => Type.Literal(type)), nothing])),
+  // The character NUL is refused: PostgreSQL cannot keep it.
+  content: Type.String({ minLength: 1, maxLength: 5_000, pattern: '^[^\\u0000]*$' }),
+  type: Type.Optional(Type.Union([messageType, nothing])),
   receiverId: Type.Optional(Type.Union([id, nothing])),
   groupId: Type.Optional(Type.Union([id, nothing])),
   parentId: Type.Optional(Type.Union([id, nothing])),

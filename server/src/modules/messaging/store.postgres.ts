@@ -25,22 +25,25 @@ const refusals: Readonly<Record<string, ErrorValue>> = {
 /** Messages on PostgreSQL: a whole set in one round trip, by the function `messages_append`. */
 export class PostgresMessageStore implements MessageStore {
   readonly #sql: PostgresSql;
-  readonly #submit: (draft: Draft) => Promise<Verdict>;
+  readonly #submit: (draft: Draft) => Promise<Verdict | 'again'>;
 
   constructor(sql: PostgresSql, log: PostgresLog) {
     this.#sql = sql;
     this.#submit = log.batch((drafts: readonly Draft[]) => this.#apply(drafts));
   }
 
-  append(draft: Draft): Promise<Verdict> {
-    return this.#submit(draft);
+  async append(draft: Draft): Promise<Verdict> {
+    for (;;) {
+      const verdict = await this.#submit(draft);
+      if (verdict !== 'again') return verdict;
+    }
   }
 
   waiting(): readonly number[] {
     return [];
   }
 
-  async #apply(drafts: readonly Draft[]): Promise<Applied<Verdict>> {
+  async #apply(drafts: readonly Draft[]): Promise<Applied<Verdict | 'again'>> {
     const { firsts, firstOf } = withoutTwins(drafts);
     const rows: Row[] = [];
     const verdicts: (Verdict | undefined)[] = [];
@@ -51,7 +54,11 @@ export class PostgresMessageStore implements MessageStore {
       else verdicts[answer.i] = verdictOf(firsts[answer.i], answer, rows);
     }
     if (unopened.length > 0) commits.push(await this.#appendUnopened(firsts, unopened, verdicts));
-    return { commits, verdicts: drafts.map((draft, index) => verdictFor(draft, verdicts[firstOf[index] ?? -1])) };
+    const verdictAt = (draft: Draft, index: number): Verdict | 'again' => {
+      const place = firstOf[index] ?? -1;
+      return verdictFor(draft, { first: firsts[place] === draft, verdict: verdicts[place] });
+    };
+    return { commits, verdicts: drafts.map(verdictAt) };
   }
 
   /** The first message of a conversation: opens it, and appends again. */
@@ -101,11 +108,14 @@ function withoutTwins(drafts: readonly Draft[]): { firsts: Draft[]; firstOf: num
   return { firsts, firstOf };
 }
 
-/** A twin of a draft that was sent has a known key. */
-function verdictFor(draft: Draft, verdict: Verdict | undefined): Verdict {
+/** A twin of a draft that was sent has a known key; a refusal is nobody's but the draft's own, so its twin is tried by itself. */
+function verdictFor(
+  draft: Draft,
+  { first, verdict }: { first: boolean; verdict: Verdict | undefined },
+): Verdict | 'again' {
   if (verdict === undefined) throw new Error('The database answered fewer drafts than it was given');
-  if (verdict.outcome !== 'sent' || verdict.message.id === draft.id) return verdict;
-  return { outcome: 'known', seq: verdict.message.seq };
+  if (first || verdict.outcome === 'known') return verdict;
+  return verdict.outcome === 'refused' ? 'again' : { outcome: 'known', seq: verdict.message.seq };
 }
 
 function verdictOf(draft: Draft | undefined, answer: Answer, rows: Row[]): Verdict {

@@ -51,6 +51,10 @@ export class SqliteMessageStore implements MessageStore {
   #apply(draft: Draft): Verdict {
     const place = draft.target.kind === 'direct' ? this.#directPlace(draft) : this.#groupPlace(draft);
     if ('code' in place) return this.#refuse(draft, place);
+    // A conversation is opened by a message that is written, never by one that is refused.
+    if (place.conversation === null && draft.parentId !== null)
+      return this.#refuse(draft, messagingErrors.PARENT_NOT_FOUND);
+    if (place.conversation === null && this.#isKeyUsed(draft)) return this.#refuse(draft, commonErrors.KEY_REUSED);
     const conversation = place.conversation ?? this.#openConversation(draft, place);
     const parent = this.#parentOf(draft, conversation);
     if (parent === undefined) return this.#refuse(draft, messagingErrors.PARENT_NOT_FOUND);
@@ -78,6 +82,10 @@ export class SqliteMessageStore implements MessageStore {
     if (written.changes === 0) return this.#refuse(draft, commonErrors.KEY_REUSED);
     this.#log.appendStored(messageRow(message, group));
     return { outcome: 'sent', message };
+  }
+
+  #isKeyUsed({ clientId, sender }: Draft): boolean {
+    return clientId !== null && this.#statements.findKey.get(clientId, sender) !== undefined;
   }
 
   /** A retry gets what the first try made, whatever has become of the receiver or the membership since. */
