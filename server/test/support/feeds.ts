@@ -13,6 +13,7 @@ export const row = (seq: number, topic: number, more: Partial<Row> = {}): Row =>
   type: 't',
   body: seq,
   moves: null,
+  size: 0,
   at: 0,
   ...more,
 });
@@ -146,7 +147,7 @@ export function openRoom(
   t: { after: (end: () => void) => void },
   { head = 0, capacity = 65_536, sendBuffer = 1_000, log = new HandLog() } = {},
 ): HandRoom {
-  const recent = new Recent(head, capacity);
+  const recent = new Recent(head, { capacity });
   const failures: unknown[] = [];
   const gate = { hold: () => {} };
   const delivery = new Delivery({

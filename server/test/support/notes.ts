@@ -36,6 +36,7 @@ const rowOf = ({ seq, account, text }: StoredNote): Row => ({
   type: 'note',
   body: { text },
   moves: null,
+  size: 0,
   at: 0,
 });
 

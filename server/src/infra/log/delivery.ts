@@ -126,7 +126,7 @@ export class Delivery {
       }
     } catch (error) {
       this.#onFailure(
-        { seq: this.#delivered, topic: 0, peer: null, type: 'walk', body: null, moves: null, at: 0 },
+        { seq: this.#delivered, topic: 0, peer: null, type: 'walk', body: null, moves: null, size: 0, at: 0 },
         error,
       );
     }
@@ -204,15 +204,20 @@ export class Delivery {
   }
 }
 
-/** Hands one row to one feed in its door's words; a row without words there only moves the cursor. */
-export function sendRow(epoch: string, row: Row, feed: Feed, forms: FormsByDoor): void {
+/**
+ * Hands one row to one feed in its door's words, and returns their length; a row without words there only moves the
+ * cursor.
+ */
+export function sendRow(epoch: string, row: Row, feed: Feed, forms: FormsByDoor): number {
   let choose = forms.get(feed.present);
   if (choose === undefined) {
     choose = feed.present(row, formatOffset(epoch, row.seq));
     forms.set(feed.present, choose);
   }
   const event = choose?.(feed.reader) ?? null;
-  if (event !== null) feed.outlet.send(event);
+  if (event === null) return 0;
+  feed.outlet.send(event);
+  return event.json.length;
 }
 
 function addTo<Key>(sets: Map<Key, Set<Feed>>, key: Key, feed: Feed): void {

@@ -4,7 +4,7 @@ import type { PostgresSql } from '../sql/sql.postgres.ts';
 import type { Statement } from '../sql/sql.ts';
 import { Gathering } from './gathering.ts';
 import type { Interval, Log, NewRow, Row, Segment, Transaction } from './log.ts';
-import { pageOfNumbers, Rows } from './rows.ts';
+import { numbered, pageOfNumbers, Rows } from './rows.ts';
 import { topicOf } from './topic.ts';
 
 /** What a set-based act has committed: a verdict for each draft, and the rows of each commit, in order. */
@@ -100,27 +100,14 @@ export class PostgresLog implements Log {
 
   async #append(sql: Kysely<object>, collected: readonly NewRow[]): Promise<Row[]> {
     const at = this.#now();
-    const rows = collected.map(({ topic, peer, type, payload, moves }, i) => ({
-      i,
-      topic,
-      peer: peer ?? null,
-      type,
-      payload: JSON.stringify(payload),
-      moves: moves === undefined ? null : JSON.stringify(moves),
-      at,
-    }));
-    const query = expression<{ first: number }>`select log_append(${JSON.stringify(rows)}::jsonb) as first`;
+    const stored = collected.map((given, i) => {
+      const { row, payload } = numbered(0, given, at);
+      return { ...row, i, payload, body: undefined, moves: row.moves === null ? null : JSON.stringify(row.moves) };
+    });
+    const query = expression<{ first: number }>`select log_append(${JSON.stringify(stored)}::jsonb) as first`;
     const first = (await query.execute(sql)).rows[0]?.first;
     if (first === undefined) throw new Refusal(commonErrors.UNAVAILABLE);
-    return collected.map(({ topic, peer, type, payload, moves }, index) => ({
-      seq: first + index,
-      topic,
-      peer: peer ?? null,
-      type,
-      body: payload,
-      moves: moves ?? null,
-      at,
-    }));
+    return collected.map((given, index) => numbered(first + index, given, at).row);
   }
 }
 

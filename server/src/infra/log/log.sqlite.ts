@@ -3,21 +3,11 @@ import type { SqliteSql } from '../sql/sql.sqlite.ts';
 import { type ApplyDrafts, CommitQueue } from './commit-queue.ts';
 import { DeferredIndex } from './deferred-index.ts';
 import type { Interval, Log, NewRow, Row, Segment, Transaction } from './log.ts';
-import { pageOfNumbers, Rows } from './rows.ts';
+import { numbered, pageOfNumbers, Rows } from './rows.ts';
 import { topicOf } from './topic.ts';
 
 /** How long an index entry may wait while nothing else is written, in milliseconds. */
 const flushEvery = 1_000;
-
-/** A draft's row inside a batch, which its segment has stored under `seq`. */
-export type SegmentRow = Readonly<{
-  seq: number;
-  topic: number;
-  peer: number | null;
-  type: string;
-  body: unknown;
-  at: number;
-}>;
 
 /** The log on SQLite: one writer, numbers handed out in memory, group commit, the topic index behind the commit. */
 export class SqliteLog implements Log {
@@ -108,8 +98,8 @@ export class SqliteLog implements Log {
   }
 
   /** Inside `apply` only: the row has been stored under `nextSeq`. */
-  appendStored(row: SegmentRow): void {
-    this.#rows.push({ ...row, moves: null });
+  appendStored(row: Row): void {
+    this.#rows.push(row);
   }
 
   write<Result>(act: (transaction: Transaction) => Promise<Result>): Promise<Result> {
@@ -170,24 +160,15 @@ export class SqliteLog implements Log {
     if (this.#topics.watermark < seq) await this.flushIndexes();
   }
 
-  #append(row: NewRow): void {
-    const seq = this.nextSeq;
-    const moves = row.moves ?? null;
-    const at = this.#now();
-    this.#statements.append.run(
-      seq,
-      row.topic,
-      row.peer ?? null,
-      row.type,
-      JSON.stringify(row.payload),
-      moves === null ? null : JSON.stringify(moves),
-      at,
-    );
-    for (const { account, topic, kind } of moves ?? []) {
-      if (kind === 'enter') this.#statements.enter.run(account, topic, seq);
-      else this.#statements.leave.run(seq, account, topic);
+  #append(given: NewRow): void {
+    const { row, payload } = numbered(this.nextSeq, given, this.#now());
+    const { seq, topic, peer, type, moves, at } = row;
+    this.#statements.append.run(seq, topic, peer, type, payload, moves === null ? null : JSON.stringify(moves), at);
+    for (const move of moves ?? []) {
+      if (move.kind === 'enter') this.#statements.enter.run(move.account, move.topic, seq);
+      else this.#statements.leave.run(seq, move.account, move.topic);
     }
-    this.#rows.push({ seq, topic: row.topic, peer: row.peer ?? null, type: row.type, body: row.payload, moves, at });
+    this.#rows.push(row);
   }
 
   #finish(): void {

@@ -14,6 +14,8 @@ export type Row = Readonly<{
   type: string;
   body: unknown;
   moves: readonly Move[] | null;
+  /** About how many bytes the body takes in memory. */
+  size: number;
   /** Milliseconds since 1970; for people, never for order. */
   at: number;
 }>;

@@ -22,7 +22,7 @@ test('rows of the topics asked for come in order, each once, within their interv
 });
 
 test('it says what it covers, and what would find room', () => {
-  const recent = new Recent(10, 4);
+  const recent = new Recent(10, { capacity: 4 });
   assert.deepEqual([recent.covers(9), recent.covers(10), recent.covers(11)], [false, true, true]);
   for (let seq = 11; seq <= 17; seq += 1) recent.push(row(seq, 1));
   assert.deepEqual([recent.floor, recent.head], [13, 17]);
@@ -31,7 +31,7 @@ test('it says what it covers, and what would find room', () => {
 });
 
 test('rows below the floor can be added, without a gap, and leave first', () => {
-  const recent = new Recent(10, 6);
+  const recent = new Recent(10, { capacity: 6 });
   recent.push(row(11, 1));
   recent.push(row(12, 2));
   recent.extendDown([row(8, 1), row(9, 2, { peer: 1 }), row(10, 2)], 7);
@@ -60,7 +60,7 @@ test('whatever is pushed, evicted and added below, a page is what a plain search
       row(index + 1, 1 + draw(5), draw(3) === 0 ? { peer: 1 + draw(5) } : {}),
     );
     const start = draw(60);
-    const recent = new Recent(start, capacity);
+    const recent = new Recent(start, { capacity });
     for (const one of rows.slice(start)) {
       recent.push(one);
       const below = recent.floor - draw(10);
@@ -84,4 +84,17 @@ test('whatever is pushed, evicted and added below, a page is what a plain search
     }
     assert.equal(recent.head - recent.floor <= capacity, true);
   }
+});
+
+test('long rows are fewer: the bytes are bounded too, also when older rows are loaded', () => {
+  const recent = new Recent(10, { capacity: 100, bytes: 1_000 });
+  for (let seq = 11; seq <= 20; seq += 1) recent.push(row(seq, 1, { size: 300 }));
+  assert.equal(recent.floor, 17);
+  const everything = [{ topic: 1, from: 0, to: null }];
+  assert.deepEqual(
+    recent.page(everything, 17, 10).map(({ seq }) => seq),
+    [18, 19, 20],
+  );
+  recent.extendDown([row(17, 1, { size: 300 })], 16);
+  assert.equal(recent.floor, 17);
 });

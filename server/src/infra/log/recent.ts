@@ -9,14 +9,18 @@ type TopicRows = { seqs: number[]; start: number };
  */
 export class Recent {
   readonly #capacity: number;
+  readonly #bytes: number;
   /** The row with number `seq` lies at `seq % capacity`. */
   readonly #rows: (Row | undefined)[] = [];
   readonly #byTopic = new Map<number, TopicRows>();
   #floor: number;
   #head: number;
+  #held = 0;
 
-  constructor(head: number, capacity = 65_536) {
+  /** `bytes` bounds the bodies: long messages are fewer. */
+  constructor(head: number, { capacity = 65_536, bytes = 64 * 1_048_576 }: { capacity?: number; bytes?: number } = {}) {
     this.#capacity = capacity;
+    this.#bytes = bytes;
     this.#floor = head;
     this.#head = head;
   }
@@ -40,15 +44,21 @@ export class Recent {
   }
 
   push(row: Row): void {
-    if (this.#head - this.#floor === this.#capacity) this.#evict();
+    this.#held += row.size;
+    while (this.#head > this.#floor && (this.#head - this.#floor >= this.#capacity || this.#held > this.#bytes)) {
+      this.#evict();
+    }
     this.#rows[row.seq % this.#capacity] = row;
     this.#head = row.seq;
     this.#index(row.topic, row.seq);
     if (row.peer !== null && row.peer !== row.topic) this.#index(row.peer, row.seq);
   }
 
-  /** Adds older rows below the floor, in order, ending at the floor without a gap. */
+  /** Adds older rows below the floor, in order, ending at the floor without a gap; not when they are too large. */
   extendDown(rows: readonly Row[], floor: number): void {
+    const size = rows.reduce((sum, row) => sum + row.size, 0);
+    if (this.#held + size > this.#bytes) return;
+    this.#held += size;
     const older = new Map<number, number[]>();
     for (const row of rows) {
       this.#rows[row.seq % this.#capacity] = row;
@@ -97,6 +107,7 @@ export class Recent {
     const seq = ++this.#floor;
     const row = this.#rows[seq % this.#capacity];
     if (row === undefined) return;
+    this.#held -= row.size;
     this.#forget(row.topic);
     if (row.peer !== null && row.peer !== row.topic) this.#forget(row.peer);
   }

@@ -90,7 +90,7 @@ test('a client that drains slowly holds up none of the 64 places', async (t) => 
   const room = roomAfter(t, rowsOf(1, 600), { capacity: 10 });
   const slow = Array.from({ length: 64 }, () => {
     const made = feedOf(1);
-    made.outlet.waiting = 1;
+    made.outlet.waiting = 1_000_000;
     made.outlet.drain = () => new Promise(() => {});
     room.delivery.follow(made.feed);
     void room.replay.catchUp(made.feed);

@@ -6,6 +6,10 @@ import type { Gate } from './wire-event.ts';
 
 /** Rows of one page; the next waits until the socket's buffer has drained. */
 const pageRows = 500;
+/** A page ends before 500 rows when it has this many characters: a slow client must not wait for a megabyte. */
+const pageLength = 131_072;
+/** With more than this many bytes waiting for the client already, the first page waits too. */
+const muchWaiting = 65_536;
 /** Replays at a time on a node; the others wait in order. */
 const atOnce = 64;
 /** Skipped rows are counted up to here. */
@@ -23,6 +27,8 @@ export type ReplayOptions = {
 
 /** What was left out because the backlog was longer than the caller wanted. */
 export type Skipped = { rows: number };
+
+type Page = { sent: number; joined: boolean };
 
 /** Brings feeds from their cursor to the loop, page by page at the pace of the client, and hands them over. */
 export class Replay {
@@ -54,8 +60,9 @@ export class Replay {
       feed.unload();
       feed.load(await this.#log.intervals(feed.reader.account, feed.cursor));
       let left = limit;
-      while (!feed.ended && !feed.live) {
-        if (feed.outlet.buffered() > 0 && !(await feed.outlet.drained())) {
+      for (let pages = 0; !feed.ended; pages += 1) {
+        const waits = pages > 0 || feed.outlet.buffered() > muchWaiting;
+        if (waits && !(await feed.outlet.drained())) {
           feed.outlet.cut('nothing read for 30 seconds');
           return null;
         }
@@ -66,7 +73,10 @@ export class Replay {
           left = 1;
         }
         // A client that reads slowly waits above, outside its turn: it must not hold up the others.
-        left -= await this.#inTurn(() => this.#page(feed, Math.min(pageRows, left)));
+        const { sent, joined } = await this.#inTurn(() => this.#page(feed, Math.min(pageRows, left)));
+        // Not `feed.live`: it may have fallen behind again meanwhile, and then another call brings it up to date.
+        if (joined) return null;
+        left -= sent;
       }
     } catch (error) {
       this.#onFailure(error);
@@ -87,36 +97,43 @@ export class Replay {
   }
 
   /** Sends one page and says how many rows it had; the last one, in memory, makes the feed live. */
-  async #page(feed: Feed, size: number): Promise<number> {
+  async #page(feed: Feed, size: number): Promise<Page> {
     await this.#warm(feed.cursor);
-    if (feed.ended) return 0;
-    if (!this.#recent.covers(feed.cursor)) return this.#pageFromTable(feed, size);
+    if (feed.ended) return { sent: 0, joined: false };
+    if (!this.#recent.covers(feed.cursor)) return { sent: await this.#pageFromTable(feed, size), joined: false };
     // From here to `enter` there is no await: nothing can slip in between.
     const rows = this.#recent.page(feed.intervals, feed.cursor, size);
-    this.#send(feed, rows);
-    if (rows.length < size) this.#join(feed);
-    return rows.length;
+    const sent = this.#send(feed, rows);
+    const joined = sent === rows.length && sent < size;
+    if (joined) this.#join(feed);
+    return { sent, joined };
   }
 
   async #pageFromTable(feed: Feed, size: number): Promise<number> {
     const upTo = this.#delivery.delivered;
     const rows = await this.#log.page(feed.intervals, { after: feed.cursor, upTo, limit: size });
     if (feed.ended) return 0;
-    this.#send(feed, rows);
-    if (rows.length < size) feed.cursor = Math.max(feed.cursor, upTo);
-    return rows.length;
+    const sent = this.#send(feed, rows);
+    if (sent === rows.length && sent < size) feed.cursor = Math.max(feed.cursor, upTo);
+    return sent;
   }
 
-  #send(feed: Feed, rows: readonly Row[]): void {
+  /** Returns how many of them went out before the page was long enough. */
+  #send(feed: Feed, rows: readonly Row[]): number {
     this.#gate.hold();
+    let length = 0;
+    let sent = 0;
     for (const row of rows) {
+      if (length >= pageLength) return sent;
+      sent += 1;
       feed.cursor = row.seq;
       try {
-        sendRow(this.#log.epoch, row, feed, this.#formsOf(row));
+        length += sendRow(this.#log.epoch, row, feed, this.#formsOf(row));
       } catch (error) {
         this.#onFailure(error);
       }
     }
+    return sent;
   }
 
   /** Clients that come back together read the same rows: each is encoded once for them, too. */

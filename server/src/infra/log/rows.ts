@@ -1,6 +1,6 @@
 import { type CompiledQuery, type Kysely, sql } from 'kysely';
 import type { Sql, Statement } from '../sql/sql.ts';
-import type { Interval, Move, Row, Segment } from './log.ts';
+import type { Interval, Move, NewRow, Row, Segment } from './log.ts';
 
 /** A row as it lies in the log's own table. */
 type StoredRow = {
@@ -49,12 +49,23 @@ export class Rows {
   }
 }
 
+/** About what a row takes in memory beside its payload, in bytes. */
+const rowSize = 200;
+
+/** A new row under its number, and its payload as it is stored. */
+export function numbered(seq: number, row: NewRow, at: number): { row: Row; payload: string } {
+  const payload = JSON.stringify(row.payload);
+  const { topic, peer = null, type, payload: body, moves = null } = row;
+  return { row: { seq, topic, peer, type, body, moves, size: rowSize + payload.length, at }, payload };
+}
+
 const bySeq = (a: Row, b: Row): number => a.seq - b.seq;
 
 const rowFrom = ({ payload, moves, ...row }: StoredRow): Row => ({
   ...row,
   body: payload === null ? null : JSON.parse(payload),
   moves: moves === null ? null : (JSON.parse(moves) as Move[]),
+  size: rowSize + (payload?.length ?? 0),
 });
 
 /**

@@ -34,7 +34,7 @@ export interface Outlet {
   send(event: WireEvent): void;
   /** Bytes that wait for this client, in this process. */
   buffered(): number;
-  /** Fulfilled when little waits: true; false when nothing has moved for 30 seconds, or the connection is gone. */
+  /** True when the client has taken what was sent; false when nothing has moved for 30 seconds, or it is gone. */
   drained(): Promise<boolean>;
   /** Ends the connection in a way after which a stock client comes back. */
   cut(reason: string): void;

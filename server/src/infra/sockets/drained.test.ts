@@ -12,8 +12,12 @@ function client(t: TestContext, waiting: number) {
     t.mock.timers.reset();
     syncBuiltinESMExports();
   });
-  const state = { waiting, open: true };
-  const outcome = waitUntilDrained({ buffered: () => state.waiting, isOpen: () => state.open });
+  const state: { waiting: number; open: boolean; echo: Promise<boolean> } = {
+    waiting,
+    open: true,
+    echo: Promise.resolve(true),
+  };
+  const outcome = waitUntilDrained({ buffered: () => state.waiting, isOpen: () => state.open, echo: () => state.echo });
   let answer: boolean | undefined;
   void outcome.then((drained) => {
     answer = drained;
@@ -55,4 +59,24 @@ test('a connection that has closed is given up', async (t) => {
   assert.equal(await pass(100), undefined);
   state.open = false;
   assert.equal(await pass(100), false);
+});
+
+test('what the kernel has taken is not drained before the client answers', async (t) => {
+  const { state, pass } = client(t, 1_000_000);
+  let answer = (_came: boolean): void => {};
+  state.echo = new Promise((resolve) => {
+    answer = resolve;
+  });
+  state.waiting = 0;
+  assert.equal(await pass(20_000), undefined);
+  answer(true);
+  assert.equal(await pass(100), true);
+});
+
+test('a client that answers nothing for half a minute is given up, though its buffer is empty', async (t) => {
+  const { state, pass } = client(t, 1_000_000);
+  state.echo = new Promise(() => {});
+  state.waiting = 0;
+  assert.equal(await pass(29_000), undefined);
+  assert.equal(await pass(2_000), false);
 });

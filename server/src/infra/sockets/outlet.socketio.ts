@@ -37,13 +37,13 @@ export class SocketIoOutlet implements Outlet, Holding {
 
   release(): void {
     const waiting = this.#waiting.splice(0);
+    const [first] = waiting;
+    if (first === undefined) return;
     // A long poll takes packets, not frames.
-    if (this.#connection.transport.name !== 'websocket') {
+    if (!takesFrames(this.#connection)) {
       for (const { text } of waiting) this.#connection.write(text, { compress: false });
       return;
     }
-    const [first] = waiting;
-    if (first === undefined) return;
     const frames =
       waiting.length === 1 && first.frame !== undefined
         ? first.frame
@@ -53,13 +53,13 @@ export class SocketIoOutlet implements Outlet, Holding {
           );
     // `wsPreEncodedFrame` is how Socket.IO's own adapter hands frames through Engine.IO; its types do not know it.
     const options = { compress: false, wsPreEncodedFrame: [frames] };
-    this.#connection.write(waiting.map(({ text }) => text).join(''), options);
+    this.#connection.write('', options);
   }
 
   buffered(): number {
-    const { transport, writeBuffer } = this.#connection as unknown as EngineBuffers;
+    const { transport, writeBuffer } = this.#connection as unknown as EngineInside;
     let bytes = transport.socket?.bufferedAmount ?? 0;
-    for (const packet of writeBuffer) bytes += packet.data?.length ?? 0;
+    for (const { data, options } of writeBuffer) bytes += options?.wsPreEncodedFrame?.[0]?.length ?? data?.length ?? 0;
     return bytes;
   }
 
@@ -67,6 +67,18 @@ export class SocketIoOutlet implements Outlet, Holding {
     return waitUntilDrained({
       buffered: () => this.buffered(),
       isOpen: () => this.#connection.readyState === 'open',
+      echo: () => this.#echo(),
+    });
+  }
+
+  /** A ping of Engine.IO's own, ahead of its time; without access to it the empty buffer has to do. */
+  #echo(): Promise<boolean> {
+    const { sendPacket } = this.#connection as unknown as { sendPacket?: (type: 'ping') => void };
+    if (typeof sendPacket !== 'function') return Promise.resolve(true);
+    return new Promise((resolve) => {
+      this.#connection.once('heartbeat', () => resolve(true));
+      this.#connection.once('close', () => resolve(false));
+      sendPacket.call(this.#connection, 'ping');
     });
   }
 
@@ -76,10 +88,17 @@ export class SocketIoOutlet implements Outlet, Holding {
   }
 }
 
-type EngineBuffers = {
-  transport: { socket?: { bufferedAmount: number } };
-  writeBuffer: readonly { data?: string }[];
+/** What is used of Engine.IO and of its WebSocket beyond their types. */
+type EngineInside = {
+  transport: { name: string; socket?: { bufferedAmount: number; _sender?: { sendFrame?: unknown } } };
+  writeBuffer: readonly { data?: string; options?: { wsPreEncodedFrame?: Buffer[] } }[];
 };
+
+/** The same conditions under which Engine.IO's WebSocket transport writes a frame as it is. */
+function takesFrames(connection: Socket['conn']): boolean {
+  const { transport } = connection as unknown as EngineInside;
+  return transport.name === 'websocket' && typeof transport.socket?._sender?.sendFrame === 'function';
+}
 
 const encode = ({ event, json, offset }: WireEvent): Encoded => ({
   text: `2[${JSON.stringify(event)},${json}${offset === null ? '' : `,"${offset}"`}]`,

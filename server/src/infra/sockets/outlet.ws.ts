@@ -33,6 +33,15 @@ export class WebSocketOutlet implements Outlet {
     return waitUntilDrained({
       buffered: () => this.#socket.bufferedAmount,
       isOpen: () => this.#socket.readyState === this.#socket.OPEN,
+      echo: () => this.#echo(),
+    });
+  }
+
+  #echo(): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.#socket.once('pong', () => resolve(true));
+      this.#socket.once('close', () => resolve(false));
+      this.#socket.ping();
     });
   }
 

@@ -72,10 +72,14 @@ export const isSameInput = (message: Message, draft: Draft): boolean =>
   message.parentId === draft.parentId &&
   (message.metadata === null ? null : JSON.stringify(message.metadata)) === draft.metadataText;
 
+/** About what a message takes in memory beside its content, in bytes. */
+const bodySize = 600;
+
 /** The message as a row of the log: to the group, or to its receiver and its sender. */
 export function messageRow(message: Message, group: number | null): Row {
-  const { seq, sender, receiver, createdAt } = message;
+  const { seq, sender, receiver, content, metadata, createdAt } = message;
+  const size = bodySize + 2 * content.length + (metadata === null ? 0 : JSON.stringify(metadata).length);
   const topic = group === null ? topicOf('user', receiver ?? sender) : topicOf('group', group);
   const peer = group === null ? topicOf('user', sender) : null;
-  return { seq, topic, peer, type: messageEvent, body: message, moves: null, at: createdAt };
+  return { seq, topic, peer, type: messageEvent, body: message, moves: null, size, at: createdAt };
 }
