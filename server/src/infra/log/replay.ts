@@ -28,7 +28,9 @@ export type ReplayOptions = {
 /** What was left out because the backlog was longer than the caller wanted. */
 export type Skipped = { rows: number };
 
-type Page = { sent: number; joined: boolean };
+/** `passed`: rows the cursor went over; `shown`: those of them that were something on the wire. */
+type Sent = { passed: number; shown: number };
+type Page = { shown: number; joined: boolean };
 
 /** Brings feeds from their cursor to the loop, page by page at the pace of the client, and hands them over. */
 export class Replay {
@@ -60,8 +62,8 @@ export class Replay {
       feed.unload();
       feed.load(await this.#log.intervals(feed.reader.account, feed.cursor));
       let left = limit;
-      for (let pages = 0; !feed.ended; pages += 1) {
-        const waits = pages > 0 || feed.outlet.buffered() > muchWaiting;
+      let waits = feed.outlet.buffered() > muchWaiting;
+      while (!feed.ended) {
         if (waits && !(await feed.outlet.drained())) {
           feed.outlet.cut('nothing read for 30 seconds');
           return null;
@@ -73,10 +75,11 @@ export class Replay {
           left = 1;
         }
         // A client that reads slowly waits above, outside its turn: it must not hold up the others.
-        const { sent, joined } = await this.#inTurn(() => this.#page(feed, Math.min(pageRows, left)));
+        const { shown, joined } = await this.#inTurn(() => this.#page(feed, Math.min(pageRows, left)));
         // Not `feed.live`: it may have fallen behind again meanwhile, and then another call brings it up to date.
         if (joined) return null;
-        left -= sent;
+        left -= shown;
+        waits = shown > 0;
       }
     } catch (error) {
       this.#onFailure(error);
@@ -99,36 +102,38 @@ export class Replay {
   /** Sends one page and says how many rows it had; the last one, in memory, makes the feed live. */
   async #page(feed: Feed, size: number): Promise<Page> {
     await this.#warm(feed.cursor);
-    if (feed.ended) return { sent: 0, joined: false };
-    if (!this.#recent.covers(feed.cursor)) return { sent: await this.#pageFromTable(feed, size), joined: false };
+    if (feed.ended) return { shown: 0, joined: false };
+    if (!this.#recent.covers(feed.cursor)) return { shown: await this.#pageFromTable(feed, size), joined: false };
     // From here to `enter` there is no await: nothing can slip in between.
     const rows = this.#recent.page(feed.intervals, feed.cursor, size);
-    const sent = this.#send(feed, rows);
-    const joined = sent === rows.length && sent < size;
+    const { passed, shown } = this.#send(feed, rows);
+    const joined = passed === rows.length && passed < size;
     if (joined) this.#join(feed);
-    return { sent, joined };
+    return { shown, joined };
   }
 
   async #pageFromTable(feed: Feed, size: number): Promise<number> {
     const upTo = this.#delivery.delivered;
     const rows = await this.#log.page(feed.intervals, { after: feed.cursor, upTo, limit: size });
     if (feed.ended) return 0;
-    const sent = this.#send(feed, rows);
-    if (sent === rows.length && sent < size) feed.cursor = Math.max(feed.cursor, upTo);
-    return sent;
+    const { passed, shown } = this.#send(feed, rows);
+    if (passed === rows.length && passed < size) feed.cursor = Math.max(feed.cursor, upTo);
+    return shown;
   }
 
-  /** Returns how many of them went out before the page was long enough. */
-  #send(feed: Feed, rows: readonly Row[]): number {
+  /** Sends rows until the page is long enough. */
+  #send(feed: Feed, rows: readonly Row[]): Sent {
     this.#gate.hold();
     let length = 0;
-    let sent = 0;
+    const sent = { passed: 0, shown: 0 };
     for (const row of rows) {
       if (length >= pageLength) return sent;
-      sent += 1;
+      sent.passed += 1;
       feed.cursor = row.seq;
       try {
-        length += sendRow(this.#log.epoch, row, feed, this.#formsOf(row));
+        const written = sendRow(this.#log.epoch, row, feed, this.#formsOf(row));
+        length += written;
+        if (written > 0) sent.shown += 1;
       } catch (error) {
         this.#onFailure(error);
       }
