@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import test, { type TestContext } from 'node:test';
-import type { PoolClient } from 'pg';
+import pg, { type PoolClient } from 'pg';
 import { pageOfNumbers } from '../src/infra/log/rows.ts';
 import { PostgresSql } from '../src/infra/sql/sql.postgres.ts';
 import { SqliteSql } from '../src/infra/sql/sql.sqlite.ts';
@@ -156,10 +156,13 @@ test('postgres: nor do the functions that number and append', { skip: engine !==
     await sql.pool.query(`ALTER DATABASE "${name}" SET ${setting}`);
   }
   const plans: string[] = [];
+  const { emit } = pg.Client.prototype;
+  t.mock.method(pg.Client.prototype, 'emit', function listen(this: pg.Client, event: string, ...args: unknown[]) {
+    if (event === 'notice') plans.push(JSON.stringify(args));
+    return Reflect.apply(emit, this, [event, ...args]);
+  });
   await server.restart();
-  const { sql: again } = server.storage;
-  assert.ok(again instanceof PostgresSql);
-  again.pool.on('connect', (client) => client.on('notice', ({ message }) => void plans.push(message ?? '')));
+  plans.length = 0;
   await exercise(t, server);
   assert.ok(
     plans.some((plan) => /insert into messages/i.test(plan)),

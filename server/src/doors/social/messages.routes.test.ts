@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { connected } from '../../../test/support/clients.ts';
-import { idOf, startServer, type TestServer } from '../../../test/support/server.ts';
+import { startServer } from '../../../test/support/server.ts';
 import type { SignedIn } from '../../modules/identity/index.ts';
 
 const nobody = '01a1f882-7bfe-71a4-985d-bffc948debe8';
@@ -40,7 +40,7 @@ test('every route refuses a caller without a token with 401', async (t) => {
   }
 });
 
-test('[social:POST /messages] [social:sdk APIClient.sendMessage(content, receiverId)] a message is sent and answered in full', async (t) => {
+test('[social:POST /messages] [social:error status 201] [social:sdk APIClient.sendMessage(content, receiverId)] a message is sent and answered in full', async (t) => {
   const { ada, bob, post } = await open(t);
   const { status, body } = await post(ada, {
     content: 'Hello, how are you?',
@@ -66,7 +66,7 @@ test('[social:POST /messages] [social:sdk APIClient.sendMessage(content, receive
   });
 });
 
-test('[social:rule receiverId for direct, groupId for group] one of the two, with parentId and metadata', async (t) => {
+test('[social:rule receiverId for direct, groupId for group] [social:error status 400] [social:error status 403] [social:error status 404] one of the two, with parentId and metadata', async (t) => {
   const { server, ada, bob, carol, post } = await open(t);
   const group = await server.group(ada, bob);
   const first = dataOf(
@@ -163,7 +163,7 @@ test('a key in the body or in the header: sent once, answered alike; another inp
   assert.equal((await server.storage.log.rowsAfter(0, 100)).filter(({ type }) => type === 'message').length, 1);
 });
 
-test('[social:GET /messages/{id}] a message, to those of its conversation', async (t) => {
+test('[social:GET /messages/{id}] [social:error status 200] a message, to those of its conversation', async (t) => {
   const { server, ada, bob, carol, get } = await open(t);
   const id = await server.send(ada, { receiverId: bob.principal.id }, 'x');
   const { status, body } = await get(bob, id);

@@ -35,6 +35,7 @@ export class PostgresSql implements Sql {
   readonly read: Kysely<object>;
   readonly statementTexts = new Set<string>();
   readonly #waiting: (() => void)[] = [];
+  readonly #lines: Line[] = [];
   #scans = 0;
 
   constructor({ url, connections = 12 }: PostgresOptions) {
@@ -95,7 +96,15 @@ export class PostgresSql implements Sql {
     await this.read.executeQuery(CompiledQuery.raw('SELECT 1'));
   }
 
+  /** A connection whose statements run in the order in which they are given, until `close`. */
+  line(): Line {
+    const line = new Line(this.pool);
+    this.#lines.push(line);
+    return line;
+  }
+
   async close(): Promise<void> {
+    await Promise.all(this.#lines.map((line) => line.close()));
     await this.pool.end();
   }
 
@@ -119,3 +128,40 @@ export class PostgresSql implements Sql {
 
 const isCode = (error: unknown, code: string): boolean =>
   typeof error === 'object' && error !== null && 'code' in error && error.code === code;
+
+/** See `PostgresSql.line`. A connection that breaks is replaced at the next statement. */
+export class Line {
+  readonly #pool: pg.Pool;
+  #client: Promise<pg.PoolClient> | undefined;
+
+  constructor(pool: pg.Pool) {
+    this.#pool = pool;
+  }
+
+  async query<Row extends object>(statement: pg.QueryConfig): Promise<Row[]> {
+    this.#client ??= this.#connect();
+    const client = await this.#client;
+    return (await client.query<Row>(statement)).rows;
+  }
+
+  async close(): Promise<void> {
+    const client = this.#client;
+    this.#client = undefined;
+    (await client?.catch(() => undefined))?.release();
+  }
+
+  #connect(): Promise<pg.PoolClient> {
+    const connecting = this.#pool.connect();
+    /** Whether the connection was still this line's. */
+    const forget = (): boolean => {
+      const own = this.#client === connecting;
+      if (own) this.#client = undefined;
+      return own;
+    };
+    const replace = (client: pg.PoolClient): void => {
+      if (forget()) client.release(true);
+    };
+    connecting.then((client) => client.once('error', () => replace(client)), forget);
+    return connecting;
+  }
+}

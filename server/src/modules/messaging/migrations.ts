@@ -24,11 +24,36 @@ export const messagingMigrations = (engine: Engine): Migrations => {
                 primary key (conversation, seq)) ${byKeyOnly}`,
         ];
         for (const statement of statements) await statement.execute(db);
-        if (engine === 'postgres') await createAppend(db);
+        if (engine === 'postgres') {
+          await createOpen(db);
+          await createAppend(db);
+        }
       },
     },
   };
 };
+
+/**
+ * Opens the conversations that these drafts would be the first of, where they may be sent: a refused one opens nothing.
+ * It runs before the append and not inside it, because almost no message is the first of its conversation.
+ */
+async function createOpen(db: Kysely<unknown>): Promise<void> {
+  await sql`
+    create function messages_open(drafts jsonb) returns void language sql
+    set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+    as $$
+      insert into conversations (low, high)
+      select distinct case when d.group_id is null then least(d.sender, r.id) else 0 end as low,
+        case when d.group_id is null then greatest(d.sender, r.id) else g.id end as high
+      from jsonb_to_recordset(drafts) as d(sender bigint, receiver text, group_id text, parent text, key text)
+      left join messages k on k.client_id = d.key and k.sender = d.sender and k.client_id is not null
+      left join accounts r on r.public_id = decode(d.receiver, 'hex') and r.deleted_at is null
+      left join groups g on g.public_id = decode(d.group_id, 'hex')
+      where k.seq is null and d.parent is null and (r.id is not null or exists (select from readers m
+        where m.account = d.sender and m.topic = g.id * 8 + 1 and m.to_seq is null))
+      order by low, high
+      on conflict do nothing $$`.execute(db);
+}
 
 /**
  * The whole batch in one round trip and one transaction. It takes the lock of the log's head first, so that nobody can

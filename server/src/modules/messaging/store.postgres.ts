@@ -1,6 +1,6 @@
 import type { Applied, PostgresLog } from '../../infra/log/log.postgres.ts';
 import type { Row } from '../../infra/log/log.ts';
-import type { PostgresSql } from '../../infra/sql/sql.postgres.ts';
+import type { Line, PostgresSql } from '../../infra/sql/sql.postgres.ts';
 import { commonErrors, type ErrorValue } from '../../kernel/errors.ts';
 import { messagingErrors } from './errors.ts';
 import { type Draft, type MessageStore, messageOf, messageRow, type Verdict } from './store.ts';
@@ -22,13 +22,20 @@ const refusals: Readonly<Record<string, ErrorValue>> = {
   no_parent: messagingErrors.PARENT_NOT_FOUND,
 };
 
-/** Messages on PostgreSQL: a whole set in one round trip, by the function `messages_append`. */
+/** Pairs whose conversation is known to be open; when there are more, all are forgotten. */
+const rememberedPairs = 100_000;
+
+/**
+ * Messages on PostgreSQL: a whole set in one round trip, by the function `messages_append`. Sets take one connection, one
+ * behind the other, so that what somebody sends without waiting keeps its order.
+ */
 export class PostgresMessageStore implements MessageStore {
-  readonly #sql: PostgresSql;
+  readonly #line: Line;
+  readonly #open = new Set<string>();
   readonly #submit: (draft: Draft) => Promise<Verdict | 'again'>;
 
   constructor(sql: PostgresSql, log: PostgresLog) {
-    this.#sql = sql;
+    this.#line = sql.line();
     this.#submit = log.batch((drafts: readonly Draft[]) => this.#apply(drafts));
   }
 
@@ -46,53 +53,42 @@ export class PostgresMessageStore implements MessageStore {
   async #apply(drafts: readonly Draft[]): Promise<Applied<Verdict | 'again'>> {
     const { firsts, firstOf } = withoutTwins(drafts);
     const rows: Row[] = [];
-    const verdicts: (Verdict | undefined)[] = [];
-    const unopened: Answer[] = [];
-    const commits = [rows];
+    const verdicts: Verdict[] = [];
     for (const answer of await this.#append(firsts)) {
-      if (answer.verdict === 'no_conversation') unopened.push(answer);
-      else verdicts[answer.i] = verdictOf(firsts[answer.i], answer, rows);
+      const draft = firsts[answer.i];
+      const verdict = verdictOf(draft, answer, rows);
+      verdicts[answer.i] = verdict;
+      if (draft !== undefined && verdict.outcome === 'sent') this.#remember(draft);
     }
-    if (unopened.length > 0) commits.push(await this.#appendUnopened(firsts, unopened, verdicts));
     const verdictAt = (draft: Draft, index: number): Verdict | 'again' => {
       const place = firstOf[index] ?? -1;
       return verdictFor(draft, { first: firsts[place] === draft, verdict: verdicts[place] });
     };
-    return { commits, verdicts: drafts.map(verdictAt) };
-  }
-
-  /** The first message of a conversation: opens it, and appends again. */
-  async #appendUnopened(
-    firsts: readonly Draft[],
-    unopened: readonly Answer[],
-    verdicts: (Verdict | undefined)[],
-  ): Promise<Row[]> {
-    const rows: Row[] = [];
-    const pairs = unopened.map(({ i, receiver, group_no }) => {
-      const sender = firsts[i]?.sender ?? 0;
-      const other = receiver ?? sender;
-      return group_no === null ? [Math.min(sender, other), Math.max(sender, other)] : [0, group_no];
-    });
-    await this.#sql.pool.query(
-      'INSERT INTO conversations (low, high) SELECT * FROM unnest($1::bigint[], $2::bigint[]) ON CONFLICT DO NOTHING',
-      [pairs.map(([low]) => low), pairs.map(([, high]) => high)],
-    );
-    const drafts = unopened.map(({ i }) => firsts[i]).filter((draft) => draft !== undefined);
-    for (const answer of await this.#append(drafts)) {
-      verdicts[unopened[answer.i]?.i ?? -1] = verdictOf(drafts[answer.i], answer, rows);
-    }
-    return rows;
+    return { commits: [rows], verdicts: drafts.map(verdictAt) };
   }
 
   async #append(drafts: readonly Draft[]): Promise<Answer[]> {
-    const { rows } = await this.#sql.pool.query<Answer>({
-      name: 'messages_append',
-      text: 'SELECT * FROM messages_append($1::jsonb)',
-      values: [JSON.stringify(drafts.map(wireDraft))],
-    });
-    return rows;
+    const unopened = drafts.filter((draft) => !this.#open.has(pairOf(draft)));
+    // No await in between: nothing may get on the line before the messages that the conversations are opened for.
+    const opening = unopened.length > 0 ? this.#call('messages_open', unopened) : undefined;
+    const appending = this.#call<Answer>('messages_append', drafts);
+    // Without its conversation a message is refused as unavailable, and no other suffers.
+    await opening?.catch(() => {});
+    return appending;
+  }
+
+  #call<Row extends object>(name: 'messages_open' | 'messages_append', drafts: readonly Draft[]): Promise<Row[]> {
+    const values = [JSON.stringify(drafts.map(wireDraft))];
+    return this.#line.query<Row>({ name, text: `SELECT * FROM ${name}($1::jsonb)`, values });
+  }
+
+  #remember(draft: Draft): void {
+    if (this.#open.size >= rememberedPairs) this.#open.clear();
+    this.#open.add(pairOf(draft));
   }
 }
+
+const pairOf = ({ sender, target }: Draft): string => `${sender} ${target.id}`;
 
 /** Two drafts with one key in one set: only the first goes to the database. `firstOf`: each draft's place among those. */
 function withoutTwins(drafts: readonly Draft[]): { firsts: Draft[]; firstOf: number[] } {
