@@ -5,7 +5,12 @@ import { joinFrames, textFrame } from './frame.ts';
 import type { Holding, SocketGate } from './gate.ts';
 
 /** An EVENT packet of the default namespace (Socket.IO protocol 5), and from the second socket on its whole frame. */
-type Encoded = { text: string; uses: number; frame: Buffer | undefined };
+type Encoded = { text: string; uses: number; framed: Framed | undefined };
+
+/** How Socket.IO's own adapter hands frames through Engine.IO, whose types do not know it. */
+type Framed = { compress: false; wsPreEncodedFrame: [Buffer] };
+
+const framed = (frame: Buffer): Framed => ({ compress: false, wsPreEncodedFrame: [frame] });
 
 /** Engine.IO's mark of a message packet. */
 const messagePacket = '4';
@@ -17,7 +22,9 @@ const messagePacket = '4';
 export class SocketIoOutlet implements Outlet, Holding {
   readonly #connection: Socket['conn'];
   readonly #gate: SocketGate;
-  readonly #waiting: Encoded[] = [];
+  /** Most batches bring one event to a socket; only more take a list. */
+  #first: Encoded | undefined;
+  #others: Encoded[] | undefined;
 
   constructor(socket: Socket, gate: SocketGate) {
     this.#connection = socket.conn;
@@ -29,31 +36,29 @@ export class SocketIoOutlet implements Outlet, Holding {
     const encoded = event.socketIo as Encoded;
     encoded.uses += 1;
     // For one socket the bytes are made when it is written; for many they are made once.
-    if (encoded.uses === 2) encoded.frame = textFrame(`${messagePacket}${encoded.text}`);
-    this.#waiting.push(encoded);
-    if (!this.#gate.held) this.release();
-    else if (this.#waiting.length === 1) this.#gate.keep(this);
+    if (encoded.uses === 2) encoded.framed = framed(textFrame(`${messagePacket}${encoded.text}`));
+    if (this.#first !== undefined) {
+      this.#others ??= [];
+      this.#others.push(encoded);
+      return;
+    }
+    this.#first = encoded;
+    if (this.#gate.held) this.#gate.keep(this);
+    else this.release();
   }
 
   release(): void {
-    const waiting = this.#waiting.splice(0);
-    const [first] = waiting;
+    const first = this.#first;
+    const others = this.#others;
+    this.#first = undefined;
+    this.#others = undefined;
     if (first === undefined) return;
-    // A long poll takes packets, not frames.
     if (!takesFrames(this.#connection)) {
-      for (const { text } of waiting) this.#connection.write(text, { compress: false });
+      // A long poll takes packets, not frames.
+      for (const { text } of [first, ...(others ?? [])]) this.#connection.write(text, { compress: false });
       return;
     }
-    const frames =
-      waiting.length === 1 && first.frame !== undefined
-        ? first.frame
-        : joinFrames(
-            waiting.map(({ frame, text }) => frame ?? text),
-            messagePacket,
-          );
-    // `wsPreEncodedFrame` is how Socket.IO's own adapter hands frames through Engine.IO; its types do not know it.
-    const options = { compress: false, wsPreEncodedFrame: [frames] };
-    this.#connection.write('', options);
+    this.#connection.write('', others === undefined ? framesOf(first) : joined([first, ...others]));
   }
 
   buffered(): number {
@@ -100,8 +105,18 @@ function takesFrames(connection: Socket['conn']): boolean {
   return transport.name === 'websocket' && typeof transport.socket?._sender?.sendFrame === 'function';
 }
 
+const framesOf = ({ framed: ready, text }: Encoded): Framed => ready ?? framed(joinFrames([text], messagePacket));
+
+const joined = (waiting: readonly Encoded[]): Framed =>
+  framed(
+    joinFrames(
+      waiting.map(({ framed: ready, text }) => ready?.wsPreEncodedFrame[0] ?? text),
+      messagePacket,
+    ),
+  );
+
 const encode = ({ event, json, offset }: WireEvent): Encoded => ({
   text: `2[${JSON.stringify(event)},${json}${offset === null ? '' : `,"${offset}"`}]`,
   uses: 0,
-  frame: undefined,
+  framed: undefined,
 });
