@@ -62,7 +62,7 @@ export class PostgresMessageStore implements MessageStore {
     }
     const verdictAt = (draft: Draft, index: number): Verdict | 'again' => {
       const place = firstOf[index] ?? -1;
-      return verdictFor(draft, { first: firsts[place] === draft, verdict: verdicts[place] });
+      return verdictFor({ first: firsts[place] === draft, verdict: verdicts[place] });
     };
     return { commits: [rows], verdicts: drafts.map(verdictAt) };
   }
@@ -105,10 +105,7 @@ function withoutTwins(drafts: readonly Draft[]): { firsts: Draft[]; firstOf: num
 }
 
 /** A twin of a draft that was sent has a known key; a refusal is nobody's but the draft's own, so its twin is tried by itself. */
-function verdictFor(
-  draft: Draft,
-  { first, verdict }: { first: boolean; verdict: Verdict | undefined },
-): Verdict | 'again' {
+function verdictFor({ first, verdict }: { first: boolean; verdict: Verdict | undefined }): Verdict | 'again' {
   if (verdict === undefined) throw new Error('The database answered fewer drafts than it was given');
   if (first || verdict.outcome === 'known') return verdict;
   return verdict.outcome === 'refused' ? 'again' : { outcome: 'known', seq: verdict.message.seq };
