@@ -24,6 +24,11 @@ export async function serve(config: Config, { open, build = buildApp }: Composit
   const folder = holdDataFolder(config.DATA_DIR);
   const secrets = readSecrets(config);
   const storage = await openDatabase(config, folder, open);
+  if (!(await storage.sql.claim())) {
+    throw new StartRefused(
+      'Another server uses the database of DATABASE_URL. Stop it first: several servers on one database need a bus between them (REDIS_URL), which this version does not have yet.',
+    );
+  }
   const app = await build({ config, secrets, storage });
   await makeFirstAdmin(app.identity, config);
   const { social } = await app.listen();

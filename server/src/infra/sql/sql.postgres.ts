@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CompiledQuery, Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
 import { commonErrors, Refusal } from '../../kernel/errors.ts';
@@ -19,6 +20,12 @@ const canceledBySystem = '57014';
 const scansAtOnce = 4;
 const queueLimit = 256;
 
+/** The advisory lock of the server that uses a database; any number that nothing else of ours takes. */
+const serverLock = 7_236_833;
+/** A killed server's lock goes when its connection does, which may take a moment. In milliseconds. */
+const claimEvery = 250;
+const claimTries = 20;
+
 export type PostgresOptions = {
   url: string;
   /** Connections for transactions and reads together. */
@@ -36,6 +43,7 @@ export class PostgresSql implements Sql {
   readonly statementTexts = new Set<string>();
   readonly #waiting: (() => void)[] = [];
   readonly #lines: Line[] = [];
+  #holder: pg.PoolClient | undefined;
   #scans = 0;
 
   constructor({ url, connections = 12 }: PostgresOptions) {
@@ -92,6 +100,20 @@ export class PostgresSql implements Sql {
     await applyMigrations(this.read, migrations);
   }
 
+  async claim(): Promise<boolean> {
+    const holder = await this.pool.connect();
+    for (let left = claimTries; left > 0; left -= 1) {
+      const { rows } = await holder.query<{ held: boolean }>('SELECT pg_try_advisory_lock($1) AS held', [serverLock]);
+      if (rows[0]?.held === true) {
+        this.#holder = holder;
+        return true;
+      }
+      await sleep(claimEvery);
+    }
+    holder.release();
+    return false;
+  }
+
   async ping(): Promise<void> {
     await this.read.executeQuery(CompiledQuery.raw('SELECT 1'));
   }
@@ -105,6 +127,8 @@ export class PostgresSql implements Sql {
 
   async close(): Promise<void> {
     await Promise.all(this.#lines.map((line) => line.close()));
+    // Its lock goes with the connection.
+    this.#holder?.release(true);
     await this.pool.end();
   }
 

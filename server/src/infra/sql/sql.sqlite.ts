@@ -54,6 +54,11 @@ export class SqliteSql implements Sql {
     await applyMigrations(this.write, migrations);
   }
 
+  /** The lock of the data folder, in which the file lies, has been taken already. */
+  async claim(): Promise<boolean> {
+    return true;
+  }
+
   async ping(): Promise<void> {
     this.#reader.exec('SELECT 1');
   }

@@ -37,6 +37,11 @@ export interface Sql {
   readonly statementTexts: ReadonlySet<string>;
   /** Applies what is missing, in the order of the names, before anything else runs. */
   migrate(migrations: Migrations): Promise<void>;
+  /**
+   * Holds the database for this process as its one server, until `close` or the process's end. False when another
+   * server holds it and has not let go within a few seconds.
+   */
+  claim(): Promise<boolean>;
   /** Answers when the database does; rejects otherwise. */
   ping(): Promise<void>;
   close(): Promise<void>;
