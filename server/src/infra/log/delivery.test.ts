@@ -102,7 +102,7 @@ test('a log that cannot be read is reported, and the next look goes on', async (
   assert.deepEqual(one.outlet.numbers, [1]);
 });
 
-test('a door that throws on a row is reported, and everybody else and the next rows go on', async (t) => {
+test('a door that throws on a row is reported and counted, and everybody else and the next rows go on', async (t) => {
   const { log, delivery, join, failures } = openRoom(t);
   const throwing: Present = (found, offset) => {
     if (found.seq === 2) throw new Error('cannot say this');
@@ -113,6 +113,7 @@ test('a door that throws on a row is reported, and everybody else and the next r
   assert.deepEqual(one.outlet.numbers, [1, 3]);
   assert.deepEqual(two.outlet.numbers, [1, 2, 3]);
   assert.deepEqual(failures.map(String), ['Error: cannot say this']);
+  assert.equal(delivery.failures, 1);
 });
 
 test('a row that is nothing at a door moves the cursor all the same', async (t) => {

@@ -40,6 +40,7 @@ export class Delivery {
   readonly #timer: NodeJS.Timeout;
   #walking: Promise<void> | undefined;
   #delivered: number;
+  #failures = 0;
   /** Called with a feed that must catch up because its client reads too slowly. */
   onBehind: (feed: Feed) => void = () => {};
 
@@ -52,6 +53,11 @@ export class Delivery {
     this.#delivered = recent.head;
     this.#timer = setInterval(() => void this.look(), lookEvery);
     this.#timer.unref();
+  }
+
+  /** How often a door or a reaction could not take a row since the start. */
+  get failures(): number {
+    return this.#failures;
   }
 
   /** The last row that every live feed has been offered. */
@@ -175,7 +181,7 @@ export class Delivery {
       try {
         sendRow(this.#log.epoch, row, feed, forms);
       } catch (error) {
-        this.#onFailure(row, error);
+        this.#fail(row, error);
       }
     }
   }
@@ -193,12 +199,17 @@ export class Delivery {
     }
   }
 
+  #fail(row: Row, error: unknown): void {
+    this.#failures += 1;
+    this.#onFailure(row, error);
+  }
+
   #react(row: Row): void {
     for (const handler of this.#reactions.get(row.type) ?? []) {
       try {
         handler(row);
       } catch (error) {
-        this.#onFailure(row, error);
+        this.#fail(row, error);
       }
     }
   }

@@ -40,7 +40,7 @@ export class Hub {
   readonly #online = new Map<string, number>();
 
   readonly #timer: NodeJS.Timeout;
-  #deliveredBefore = 0;
+  #deliveredBefore: number;
 
   constructor({ log, delivery, replay, cursors, replayMax }: HubOptions) {
     this.#log = log;
@@ -48,6 +48,7 @@ export class Hub {
     this.#replay = replay;
     this.#cursors = cursors;
     this.#replayMax = replayMax;
+    this.#deliveredBefore = delivery.delivered;
     this.#timer = setInterval(() => void this.tellQuiet(), tellQuietEvery);
     this.#timer.unref();
   }

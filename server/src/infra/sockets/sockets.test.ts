@@ -380,3 +380,17 @@ test('two stock clients on one row get the same, whatever their transport', asyn
     );
   }
 });
+
+test('a quiet client is told where the log stands, so that its offset does not age; a busy one is not', async (t) => {
+  const server = await openSockets(t);
+  const busy = await connected(t, server, { token: '1' });
+  const quiet = await connected(t, server, { token: '2' });
+  const say = (text: string) => server.write({ topic: ada, type: 'said', payload: text });
+  await say('before');
+  await server.hub.tellQuiet();
+  await say('after');
+  await busy.ear.until(({ data }) => data === 'after');
+  await server.hub.tellQuiet();
+  await quiet.ear.until(({ event, offset }) => event === 'cursor' && offset === server.hub.offset(2));
+  assert.equal(busy.ear.of('cursor').length, 0);
+});
