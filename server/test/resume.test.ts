@@ -144,23 +144,27 @@ test('rule 2: a cut before the first replayed row loses nothing', async (t) => {
   assert.deepEqual(await client.ear.messages(30), numbered(1, 30));
 });
 
-test('rule 3: every connection gets a new sid, and the half-open old one ends without harm', async (t) => {
+test('rule 3: every connection gets a new sid, and the half-open old ones end without harm', async (t) => {
   const server = await startServer(t);
   const [ada, bob] = await two(server);
   const first = await connected(t, server, { token: bob.accessToken });
   await server.send(ada, to(bob), 'before');
   await first.ear.messages(1);
-  // The old connection still stands when somebody resumes with its pid and offset.
+  // The old connections still stand when somebody resumes with their pid and offset.
   const { pid, offset } = memoryOf(first);
   first.socket.io.reconnection(false);
-  const second = await connected(t, server, { auth: { token: bob.accessToken, pid, offset } });
-  const welcome = await second.ear.until('connected');
-  assert.equal(field(welcome.data, 'recovered'), true);
-  assert.notEqual(second.socket.id, first.socket.id);
-  first.socket.disconnect();
-  await server.send(ada, to(bob), 'to the new one');
-  assert.deepEqual(await second.ear.messages(1), ['to the new one']);
-  assert.equal(second.socket.connected, true);
+  const resumed: Stock[] = [];
+  for (let round = 0; round < 3; round += 1) {
+    const next = await connected(t, server, { auth: { token: bob.accessToken, pid, offset }, reconnection: false });
+    assert.equal(field((await next.ear.until('connected')).data, 'recovered'), true);
+    resumed.push(next);
+  }
+  const ids = [first, ...resumed].map(({ ear }) => field(ear.all[0]?.data, 'socketId'));
+  assert.equal(new Set(ids).size, 4);
+  for (const { socket } of [first, ...resumed.slice(0, 2)]) socket.disconnect();
+  await server.send(ada, to(bob), 'to the last one');
+  assert.deepEqual(await resumed[2]?.ear.messages(1), ['to the last one']);
+  assert.equal(resumed[2]?.socket.connected, true);
 });
 
 test('rule 3: the replay comes after the authentication: without a token there is none', async (t) => {

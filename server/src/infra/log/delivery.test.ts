@@ -27,6 +27,8 @@ test('each row goes to the sockets of its topics, in order, once, with its offse
 test('an announcement may come twice, late or out of order', async (t) => {
   const { log, delivery, join } = openRoom(t);
   const one = await join(1);
+  const reacted: number[] = [];
+  delivery.react('t', ({ seq }) => void reacted.push(seq));
   const rows = log.commit(...[1, 2, 3, 4, 5, 6].map((seq) => row(seq, ada)));
   delivery.take(rows.slice(4, 6));
   delivery.take(rows.slice(2, 4));
@@ -37,6 +39,7 @@ test('an announcement may come twice, late or out of order', async (t) => {
   delivery.take(rows);
   delivery.take([]);
   assert.deepEqual(one.outlet.numbers, [1, 2, 3, 4, 5, 6]);
+  assert.deepEqual([reacted, delivery.delivered], [[1, 2, 3, 4, 5, 6], 6]);
 });
 
 test('a lost announcement: the next one, or the look of every second, reads the log', async (t) => {

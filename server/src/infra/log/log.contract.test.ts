@@ -218,6 +218,24 @@ test(`${engine}: an act that throws leaves nothing, rejects with what it threw, 
   assert.equal(announced.flat().length, 3);
 });
 
+test(`${engine}: an act whose second row cannot be written writes neither, and takes no number`, async (t) => {
+  const { log, announced } = await open(t);
+  const circular: Record<string, unknown> = {};
+  circular['self'] = circular;
+  const broken = log.write(async ({ append }) => {
+    append(event(8, 'first'));
+    append(event(8, circular));
+  });
+  const good = writeOne(log, event(8, 'good'));
+  await assert.rejects(broken);
+  await good;
+  assert.deepEqual(
+    (await log.rowsAfter(0, 10)).map(({ seq, body }) => [seq, body]),
+    [[1, 'good']],
+  );
+  assert.deepEqual(seqsOf(announced.flat()), [1]);
+});
+
 test(`${engine}: a transaction sees its own writes; nobody else does before its commit`, async (t) => {
   const { sql, log } = await open(t);
   await log.write(async ({ sql: db, append }) => {

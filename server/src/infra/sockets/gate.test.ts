@@ -60,7 +60,7 @@ test('packets that are no text messages, and other transports, stay as they are'
   for (const one of [mixed, polling, busy]) gate.attach(one);
   gate.hold();
   mixed.say('a');
-  mixed.writeBuffer.push({ type: 'ping' });
+  mixed.writeBuffer.push({ type: 'pong', data: 'probe' });
   mixed.say('b');
   polling.say('a');
   polling.say('b');
@@ -71,7 +71,7 @@ test('packets that are no text messages, and other transports, stay as they are'
     mixed.written[0]?.map(({ type, data }) => [type, data]),
     [
       ['message', 'a'],
-      ['ping', undefined],
+      ['pong', 'probe'],
       ['message', 'b'],
     ],
   );
