@@ -1,5 +1,5 @@
 import { commonErrors, Refusal } from '../../kernel/errors.ts';
-import { type Connection, frameLimit, type SocketBounds, type SocketDoor, type WireError } from './sockets.ts';
+import type { Connection, SocketBounds, SocketDoor, WireError } from './sockets.ts';
 
 /** The answer to one event: an acknowledgement's content. */
 export type Reply = { success: true; data: unknown } | ({ success: false } & WireError);
@@ -27,6 +27,12 @@ export class EventRate {
 
 export type Arrived = { event: unknown; input: unknown; bytes: number };
 
+type DispatchOptions = {
+  rate: EventRate;
+  bounds: SocketBounds;
+  acknowledge: ((reply: Reply) => void) | undefined;
+};
+
 /**
  * One event of a client through the door: size, rate, name, act. With an acknowledgement the client hears the reply
  * there; without one a refusal comes as `error`.
@@ -35,13 +41,13 @@ export async function dispatch(
   door: SocketDoor,
   connection: Connection,
   { event, input, bytes }: Arrived,
-  { rate, acknowledge }: { rate: EventRate; acknowledge: ((reply: Reply) => void) | undefined },
+  { rate, bounds, acknowledge }: DispatchOptions,
 ): Promise<void> {
   try {
     if (!rate.take(Date.now())) throw new Refusal(commonErrors.RATE_LIMITED);
-    if (bytes > frameLimit) {
+    if (bytes > bounds.frame) {
       throw new Refusal(commonErrors.TOO_LARGE, {
-        message: `A frame may have ${frameLimit} bytes; this one had ${bytes}`,
+        message: `A frame may have ${bounds.frame} bytes; this one had ${bytes}`,
       });
     }
     const handler = typeof event === 'string' ? door.events.get(event) : undefined;

@@ -57,7 +57,8 @@ export function serveSocketIo(options: SocketIoOptions): Server {
       },
       (error) => {
         options.onFailure(error);
-        next(new Error('The server cannot answer right now, please retry'));
+        // Stock clients come back from a closed transport by themselves, and from a refused handshake they do not.
+        socket.conn.close(true);
       },
     );
   });
@@ -98,7 +99,7 @@ async function admit(socket: Admitted, { door, hub, pids }: SocketIoOptions): Pr
     // Somebody else's pid continues nothing: then the token must be good by itself.
     if (owner !== undefined && !isOwner(principal)) principal = await door.authenticate(token, { continuation: false });
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof Refusal) || error.error.kind === 'unavailable') throw error;
     // The client keeps what it came with, so that its next try with a good token still resumes.
     setPid(socket, typeof auth.pid === 'string' && auth.pid.length <= 200 ? auth.pid : undefined, false);
     return { refused: true };
@@ -143,13 +144,15 @@ function begin(
   const rate = new EventRate(bounds.events);
   let bytes = 0;
   socket.conn.on('packet', ({ data }) => {
-    bytes = typeof data === 'string' ? Buffer.byteLength(data) : (data?.length ?? 0);
+    bytes += typeof data === 'string' ? Buffer.byteLength(data) : (data?.length ?? 0);
   });
   socket.onAny((event: string, ...given: unknown[]) => {
     const last = given.at(-1);
     const acknowledge = typeof last === 'function' ? (reply: unknown) => void last(reply) : undefined;
-    if (connection !== undefined)
-      void dispatch(door, connection, { event, input: given[0], bytes }, { rate, acknowledge });
+    // Of a binary event all its packets count.
+    const arrived = { event, input: given[0], bytes };
+    bytes = 0;
+    if (connection !== undefined) void dispatch(door, connection, arrived, { rate, bounds, acknowledge });
   });
   // Every event has been taken above; Socket.IO's own dispatch would only look for listeners that must not exist.
   Object.assign(socket, { dispatch: () => {} });

@@ -394,3 +394,25 @@ test('a quiet client is told where the log stands, so that its offset does not a
   await quiet.ear.until(({ event, offset }) => event === 'cursor' && offset === server.hub.offset(2));
   assert.equal(busy.ear.of('cursor').length, 0);
 });
+
+test('a stock client comes back when its handshake could not be answered', async (t) => {
+  let broken = true;
+  const hold = async (): Promise<void> => {
+    if (!broken) return;
+    broken = false;
+    throw new Error('the database is away');
+  };
+  const server = await openSockets(t, { hold });
+  const stock = stockClient(t, server, { token: '1' });
+  await stock.ear.until('connected');
+  assert.deepEqual(server.failures.map(String), ['Error: the database is away']);
+});
+
+test('all packets of a binary event count towards its size', async (t) => {
+  const server = await openSockets(t);
+  const stock = await connected(t, server, { token: '1' });
+  const refused = await stock.ask('echo', [Buffer.alloc(40_000), Buffer.alloc(40_000)]);
+  assert.equal(field(refused, 'code'), 'TOO_LARGE');
+  const small = await stock.ask('echo', 'small');
+  assert.equal(field(small, 'success'), true);
+});

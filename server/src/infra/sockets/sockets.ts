@@ -44,8 +44,6 @@ export type SocketBounds = Readonly<{
   replayMax: number;
 }>;
 
-export const frameLimit = 65_536;
-
 /** WebSocket close codes of ours: 4000–4099 say "come back", 4100–4199 "come back with something changed". */
 export const closeCodes = {
   GOING_AWAY: { code: 1001, reconnect: true },

@@ -80,7 +80,7 @@ async function accept(
   try {
     principal = await door.authenticate(tokenOf({ headers: request.headers, query }) ?? '', { continuation: false });
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof Refusal) || error.error.kind === 'unavailable') throw error;
     outlet.write(JSON.stringify({ event: 'error', data: { message: 'Authentication failed' } }));
     socket.close(closeCodes.UNAUTHENTICATED.code, 'Authentication failed');
     return;
@@ -94,19 +94,25 @@ async function accept(
   socket.on('close', () => hub.close(connection));
   watchHeartbeat(socket, bounds);
   const rate = new EventRate(bounds.events);
-  const take = (data: Buffer): void => receive(data, { door, connection, outlet, rate });
+  const take = (data: Buffer): void => receive(data, { door, connection, outlet, rate, bounds });
   socket.off('message', keepEarly);
   socket.on('message', take);
   early.forEach(take);
 }
 
-type Receiver = { door: SocketDoor; connection: Connection; outlet: WebSocketOutlet; rate: EventRate };
+type Receiver = {
+  door: SocketDoor;
+  connection: Connection;
+  outlet: WebSocketOutlet;
+  rate: EventRate;
+  bounds: SocketBounds;
+};
 
-function receive(data: Buffer, { door, connection, outlet, rate }: Receiver): void {
+function receive(data: Buffer, { door, connection, outlet, rate, bounds }: Receiver): void {
   const frame = parseFrame(data);
   const acknowledge =
     frame.id === undefined ? undefined : (reply: object) => outlet.write(JSON.stringify({ reply: frame.id, ...reply }));
-  void dispatch(door, connection, frame, { rate, acknowledge });
+  void dispatch(door, connection, frame, { rate, bounds, acknowledge });
 }
 
 function parseFrame(data: Buffer): Arrived & { id: string | number | undefined } {
