@@ -44,8 +44,10 @@ Options
 const [name, ...args] = process.argv.slice(2);
 const bench = name === undefined ? undefined : BENCHES[name];
 if (!bench) {
+  const unknown = name !== undefined && name !== '--help' && name !== '-h';
   console.log(usage());
-  process.exitCode = name === undefined || name === '--help' || name === '-h' ? 0 : 2;
+  if (unknown) console.error(`\nThere is no benchmark "${name}".`);
+  process.exitCode = unknown ? 2 : 0;
 } else {
   try {
     const options = readOptions(args);

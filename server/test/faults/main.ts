@@ -33,12 +33,19 @@ function whole(name: string, value: string): number {
   return number;
 }
 
+function wrongRun([name, ...more]: readonly string[]): string {
+  if (name === undefined) return 'Say which run.';
+  return more.length > 0 ? 'One run at a time.' : `There is no run "${name}".`;
+}
+
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({ options, allowPositionals: true });
   const run = faultRuns.find(({ name }) => name === positionals[0]);
   if (values.help || run === undefined || positionals.length > 1) {
     console.log(help);
-    return values.help ? 0 : 2;
+    if (values.help) return 0;
+    console.error(`\n${wrongRun(positionals)}`);
+    return 2;
   }
   const engine = values.engine ?? 'sqlite';
   if (engine !== 'sqlite' && engine !== 'postgres') throw new Unavailable('--engine is sqlite or postgres.');
