@@ -10,13 +10,25 @@ import { briefUserSchema, newUserSchema, ownUserSchema, userView } from './user.
 /** How long somebody who signed in or refreshed counts as online without a socket, in milliseconds. */
 const freshFor = 60_000;
 
+const emailAddress = Type.String({ format: 'email', maxLength: 254, fault: 'is not an email address' });
+
 const registerBody = Type.Object({
-  username: Type.String({ minLength: 3, maxLength: 50, pattern: '^[A-Za-z0-9_]+$' }),
-  email: Type.String({ format: 'email', maxLength: 254 }),
-  password: Type.String({ minLength: 8, maxLength: 128, pattern: '^(?=[^]*[a-z])(?=[^]*[A-Z])(?=[^]*[0-9])' }),
+  username: Type.String({
+    minLength: 3,
+    maxLength: 50,
+    pattern: '^[A-Za-z0-9_]+$',
+    fault: 'may have only the letters a to z, digits and _',
+  }),
+  email: emailAddress,
+  password: Type.String({
+    minLength: 8,
+    maxLength: 128,
+    pattern: '^(?=[^]*[a-z])(?=[^]*[A-Z])(?=[^]*[0-9])',
+    fault: 'must have a small letter, a capital letter and a digit',
+  }),
 });
 const loginBody = Type.Object({
-  email: Type.String({ format: 'email', maxLength: 254 }),
+  email: emailAddress,
   password: Type.String({ minLength: 1, maxLength: 128 }),
 });
 const refreshBody = Type.Object({ refreshToken: Type.String({ minLength: 1, maxLength: 4_096 }) });

@@ -153,7 +153,9 @@ test('a key in the body or in the header: sent once, answered alike; another inp
   const other = await post(ada, { ...draft, content: 'y' }, header);
   assert.deepEqual([other.status, other.body['code']], [409, 'CONFLICT']);
   for (const key of ['short', 'x'.repeat(129), 'with space', 'ümlaut-key']) {
-    assert.equal((await post(ada, { ...draft, clientId: key })).status, 400, key);
+    const { status, body } = await post(ada, { ...draft, clientId: key });
+    assert.equal(status, 400, key);
+    assert.equal(body['message'], 'clientId must have 8 to 128 printable characters');
   }
   assert.equal((await post(ada, draft, { 'idempotency-key': 'short' })).status, 400);
   // Only the sender sees the key.

@@ -1,10 +1,12 @@
 import { Type } from 'typebox';
 import type { Page } from '../../modules/messaging/index.ts';
 
+const wholeNumber = Type.String({ pattern: '^[1-9]\\d{0,8}$', fault: 'must be a whole number from 1 on' });
+
 /** Query of every list: pages are counted from 1, a limit above 100 counts as 100. */
 export const pageQuery = Type.Object({
-  page: Type.Optional(Type.String({ pattern: '^[1-9]\\d{0,8}$' })),
-  limit: Type.Optional(Type.String({ pattern: '^[1-9]\\d{0,8}$' })),
+  page: Type.Optional(wholeNumber),
+  limit: Type.Optional(wholeNumber),
   before: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
   after: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
 });

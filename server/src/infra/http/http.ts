@@ -7,9 +7,12 @@ import fastify, {
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
+  type FastifySchemaCompiler,
   LogController,
 } from 'fastify';
+import type { TSchema } from 'typebox';
 import { commonErrors, Refusal } from '../../kernel/errors.ts';
+import { sentence, wordFaults } from '../../kernel/schema.ts';
 import { type Envelope, failureOf } from './failure.ts';
 import { loggableUrl } from './logger.ts';
 import { securityHeaders } from './security-headers.ts';
@@ -54,7 +57,7 @@ export function createHttp(options: HttpOptions): Http {
     frameworkErrors: fail,
     clientErrorHandler: (error, socket) => answerUnreadable(error.code, socket, envelopeOf('/')),
   });
-  app.setValidatorCompiler(TypeBoxValidatorCompiler);
+  app.setValidatorCompiler(compileWorded);
   app.setErrorHandler(fail);
   app.setNotFoundHandler((request, reply) => fail(new Refusal(commonErrors.NOT_FOUND), request, reply));
   acceptOnlyJson(app);
@@ -68,6 +71,17 @@ export function createHttp(options: HttpOptions): Http {
     },
   };
 }
+
+/** Refuses in words for a person, where the compiler's own would show patterns and every alternative. */
+const compileWorded: FastifySchemaCompiler<TSchema> = (route) => {
+  const validate = TypeBoxValidatorCompiler(route);
+  return (value: unknown) => {
+    const verdict = validate(value);
+    if (typeof verdict !== 'object' || !('error' in verdict) || !Array.isArray(verdict.error)) return verdict;
+    const message = sentence(wordFaults(route.schema, verdict.error), route.httpPart);
+    return { error: new Refusal(commonErrors.INVALID_INPUT, { message }) };
+  };
+};
 
 const isUnder = (url: string, prefix: string): boolean =>
   url.startsWith(prefix) && (prefix.endsWith('/') || /^(?:[/?#]|$)/.test(url.slice(prefix.length)));

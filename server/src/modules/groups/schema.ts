@@ -8,12 +8,13 @@ export type MemberRole = (typeof memberRoles)[number];
 const nothing = Type.Null();
 const groupType = Type.Unsafe<GroupType>(Type.Union(groupTypes.map((type) => Type.Literal(type))));
 /** The character NUL is refused: PostgreSQL cannot keep it. */
-const withoutNul = '^[^\\u0000]*$';
+const withoutNul = { pattern: '^[^\\u0000]*$', fault: 'must not contain the character NUL' };
+const webAddress = { pattern: '^https?://[^\\u0000]*$', fault: 'must be an address with http:// or https://' };
 
 export const groupDraft = Type.Object({
-  title: Type.String({ minLength: 1, maxLength: 100, pattern: withoutNul }),
-  description: Type.Optional(Type.Union([Type.String({ maxLength: 500, pattern: withoutNul }), nothing])),
-  cover: Type.Optional(Type.Union([Type.String({ pattern: '^https?://[^\\u0000]*$', maxLength: 2_048 }), nothing])),
+  title: Type.String({ minLength: 1, maxLength: 100, ...withoutNul }),
+  description: Type.Optional(Type.Union([Type.String({ maxLength: 500, ...withoutNul }), nothing])),
+  cover: Type.Optional(Type.Union([Type.String({ maxLength: 2_048, ...webAddress }), nothing])),
   type: Type.Optional(Type.Union([groupType, nothing])),
 });
 export type GroupDraft = Static<typeof groupDraft>;

@@ -30,7 +30,12 @@ export type SignedIn = Tokens & Readonly<{ principal: Principal; profile: Profil
 /** A program that calls. */
 export type ServiceKey = Readonly<{ id: string; name: string; scopes: readonly string[] }>;
 
-const email = Type.String({ minLength: 3, maxLength: 254, pattern: '^\\s*[^\\s@]+@[^\\s@]+\\s*$' });
+const email = Type.String({
+  minLength: 3,
+  maxLength: 254,
+  pattern: '^\\s*[^\\s@]+@[^\\s@]+\\s*$',
+  fault: 'is not an email address',
+});
 const username = Type.String({ minLength: 1, maxLength: 50 });
 /** The limit on length bounds the work of hashing; each door may ask for more. */
 const password = Type.String({ minLength: 8, maxLength: 128 });
@@ -46,9 +51,15 @@ export const Credentials = Type.Object({
 export type Credentials = Static<typeof Credentials>;
 export const checkCredentials = compileCheck(Credentials);
 
+const scope = Type.String({
+  pattern: '^[a-z]+([:.-][a-z]+)*$',
+  maxLength: 50,
+  fault: 'must be written like push:send',
+});
+
 export const KeyRequest = Type.Object({
   name: Type.String({ minLength: 1, maxLength: 100 }),
-  scopes: Type.Array(Type.String({ pattern: '^[a-z]+([:.-][a-z]+)*$', maxLength: 50 }), { maxItems: 50 }),
+  scopes: Type.Array(scope, { maxItems: 50 }),
 });
 export type KeyRequest = Static<typeof KeyRequest>;
 export const checkKeyRequest = compileCheck(KeyRequest);

@@ -13,12 +13,20 @@ const nothing = Type.Null();
 const messageType = Type.Unsafe<MessageType>(Type.Union(messageTypes.map((type) => Type.Literal(type))));
 
 /** A client's own key for a write: printable ASCII. Keys that grow with time (UUIDv7) cost the least. */
-export const clientKey = Type.String({ pattern: '^[\\x21-\\x7e]{8,128}$' });
+export const clientKey = Type.String({
+  pattern: '^[\\x21-\\x7e]{8,128}$',
+  fault: 'must have 8 to 128 printable characters',
+});
 
 /** What a person writes; `null` is as good as absent. Exactly one of `receiverId` and `groupId`. */
 export const messageDraft = Type.Object({
   // The character NUL is refused: PostgreSQL cannot keep it.
-  content: Type.String({ minLength: 1, maxLength: 5_000, pattern: '^[^\\u0000]*$' }),
+  content: Type.String({
+    minLength: 1,
+    maxLength: 5_000,
+    pattern: '^[^\\u0000]*$',
+    fault: 'must not contain the character NUL',
+  }),
   type: Type.Optional(Type.Union([messageType, nothing])),
   receiverId: Type.Optional(Type.Union([id, nothing])),
   groupId: Type.Optional(Type.Union([id, nothing])),
