@@ -54,6 +54,16 @@ class Side {
   async cut(): Promise<void> {
     await this.#page.getByRole('button', { name: `Cut ${this.#name}’s connection` }).click();
     await this.says('connection cut');
+    await this.says('messages wait on the server');
+  }
+
+  async press(name: string): Promise<void> {
+    await this.#pane.getByRole('button', { name }).click();
+  }
+
+  /** Pixels of the list that lie below what is seen. */
+  async hidden(): Promise<number> {
+    return this.#pane.getByRole('log').evaluate((list) => list.scrollHeight - list.scrollTop - list.clientHeight);
   }
 
   async reconnect(): Promise<void> {
@@ -64,9 +74,9 @@ class Side {
 
 type Opened = { page: Page; ada: Side; grace: Side; complaints: string[]; server: TestServer };
 
-async function openPage(t: TestContext): Promise<Opened> {
+async function openPage(t: TestContext, settings: Record<string, string> = {}): Promise<Opened> {
   assert.ok(browserPath, missing);
-  const server = await startServer(t);
+  const server = await startServer(t, settings);
   const browser = await launch(browserPath);
   t.after(() => browser.close());
   const page = await browser.newPage();
@@ -101,6 +111,55 @@ test('the two panes write to each other', { skip }, async (t) => {
   assert.deepEqual(await ada.contents(), ['Hello, Grace', '<b>Hello</b>, Ada']);
   assert.deepEqual(await grace.contents(), ['Hello, Grace', '<b>Hello</b>, Ada']);
   assert.deepEqual(complaints, []);
+});
+
+test('the panes open at the newest message', { skip }, async (t) => {
+  const { ada, grace, page } = await openPage(t);
+  for (let number = 1; number <= 10; number += 1) await ada.write(`message ${number}`);
+  await grace.seesLast('message 10', 'received');
+  await page.reload();
+  await Promise.all([ada.says('history loaded'), grace.says('history loaded')]);
+  assert.equal((await ada.contents()).length, 10);
+  assert.ok((await ada.hidden()) < 2 && (await grace.hidden()) < 2, 'the newest message is not seen');
+});
+
+test('history that cannot be read is said, and read again on request', { skip }, async (t) => {
+  const { ada, page } = await openPage(t);
+  await ada.write('from before');
+  await ada.seesLast('from before', 'sent');
+  const history = '**/messages/direct/**';
+  const body = JSON.stringify({ success: false, message: 'Too many requests', code: 'RATE_LIMITED' });
+  await page.route(history, (route) => route.fulfill({ status: 429, contentType: 'application/json', body }));
+  await page.reload();
+  await ada.says('history could not be read: Too many requests');
+  await page.unroute(history);
+  await ada.press('Read Ada’s history again');
+  await ada.says('history loaded');
+  assert.deepEqual(await ada.contents(), ['from before']);
+});
+
+test('a refused message says why, is seen whole, and can be sent again', { skip }, async (t) => {
+  const { ada, grace } = await openPage(t, { RATE_LIMIT_MESSAGES: '5/3' });
+  for (let number = 1; number <= 6; number += 1) await ada.write(`message ${number}`);
+  await ada.seesLast('message 6', 'not sent: ');
+  assert.ok((await ada.hidden()) < 2, 'the reason is clipped');
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  await ada.press('Retry: message 6');
+  await ada.seesLast('message 6', 'sent');
+  await grace.seesLast('message 6', 'received');
+  assert.equal((await grace.contents()).length, 6);
+});
+
+test('whoever was signed out signs in again, with a new token', { skip }, async (t) => {
+  const { ada, grace, server } = await openPage(t);
+  const { body } = await server.call('POST', '/demo/pair');
+  const { ada: own } = body['data'] as { ada: { accessToken: string } };
+  await server.call('POST', '/api/v1/auth/logout-all', { token: own.accessToken });
+  await ada.says('signed out by the server');
+  await ada.press('Sign Ada in again');
+  await ada.says('connected');
+  await ada.write('here again');
+  await grace.seesLast('here again', 'received');
 });
 
 test('a pane that was cut gets what it missed, and says what it could not', { skip }, async (t) => {

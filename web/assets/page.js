@@ -44,8 +44,9 @@ function drawPane({ key, name, other }) {
   find('input').placeholder = `Write to ${other}`;
   find('[type=submit]').setAttribute('aria-label', `Send as ${name}`);
   document.querySelector('#panes').append(pane);
-  const parts = { pane, name, state: find('.state'), line: find('.line'), list: find('.messages'), form: find('form') };
-  return { ...parts, recovery: find('.recovery'), offset: find('.place code') };
+  find('.retry').setAttribute('aria-label', `Read ${name}’s history again`);
+  const parts = { pane, key, name, state: find('.state'), line: find('.line'), list: find('.messages') };
+  return { ...parts, form: find('form'), footer: find('.footer'), retry: find('.retry'), offset: find('.place code') };
 }
 
 /** Lets one person write and read in a pane, over one connection. */
@@ -61,16 +62,22 @@ function converse(pane, { me, other }) {
 
   socket.on('connected', (_welcome, offset) => {
     see(talk, offset);
-    welcomeBack(talk).catch((error) => say(pane, 'up', `history could not be read: ${error.message}`));
+    void welcomeBack(talk);
   });
   socket.on('message:received', (message, offset) => receive(talk, message, offset));
   socket.on('message:sent', (message, offset) => receive(talk, message, offset));
   socket.on('cursor', (_nothing, offset) => see(talk, offset));
-  socket.on('resync', () => void reload(talk));
-  socket.on('error', ({ message }) => say(pane, 'cut', `${message}; reload the page`));
-  socket.on('disconnect', () => {
+  socket.on('resync', () => void readHistory(talk));
+  // Every message has its callback, so what comes here is a refusal of the connection itself.
+  socket.on('error', ({ message }) => {
+    socket.disconnect();
+    say(pane, 'out', message);
+  });
+  socket.on('disconnect', (reason) => {
     talk.cutAt ??= Date.now();
-    if (pane.pane.dataset.line === 'up') say(pane, 'waiting', 'connection lost, trying again');
+    // A session that was ended: the client does not come back from that by itself, and its token would not let it.
+    if (reason === 'io server disconnect') say(pane, 'out', 'signed out by the server');
+    else if (pane.pane.dataset.line === 'up') say(pane, 'waiting', 'connection lost, trying again');
   });
 
   pane.form.addEventListener('submit', (event) => {
@@ -81,8 +88,12 @@ function converse(pane, { me, other }) {
     content.value = '';
     content.focus();
   });
-  pane.line.addEventListener('click', () => (pane.pane.dataset.line === 'cut' ? reconnect(talk) : cut(talk)));
+  pane.line.addEventListener('click', () => acts[pane.pane.dataset.line ?? 'waiting'](talk));
+  pane.retry.addEventListener('click', () => void readAgain(talk));
 }
+
+/** What the button beside the state does, by that state. */
+const acts = { up: cut, waiting: cut, cut: reconnect, out: signInAgain };
 
 /** Ends the transport below Socket.IO, as a lost network does, and keeps the client from coming back by itself. */
 function cut({ socket, pane }) {
@@ -97,30 +108,74 @@ function reconnect({ socket, pane }) {
   socket.connect();
 }
 
+/** The token or the connection was refused, so the same ones would be again: a new pair of them, and a new connection. */
+async function signInAgain(talk) {
+  const { socket, pane } = talk;
+  say(pane, 'waiting', 'signing in');
+  try {
+    await renew(talk);
+    reconnect(talk);
+  } catch (error) {
+    socket.disconnect();
+    say(pane, 'out', error.message);
+  }
+}
+
+async function renew(talk) {
+  const pair = await ask('/demo/pair', { method: 'POST' });
+  const { ada, grace } = pair;
+  talk.me = pair[talk.pane.key];
+  talk.other = talk.me === ada ? grace : ada;
+  talk.socket.auth = { token: talk.me.accessToken, since: 'now' };
+}
+
 async function welcomeBack(talk) {
   const { socket, pane, outbox } = talk;
-  const { recovered } = socket;
-  say(pane, 'up', 'connected');
-  pane.recovery.textContent = recovered ? 'recovered: nothing was missed' : 'connected, history loaded';
   talk.missed = 0;
   talk.backAt = Date.now();
-  if (!recovered) await reload(talk);
+  say(pane, 'up', 'connected', 'recovered: nothing was missed');
+  if (!socket.recovered) await readHistory(talk);
   // What left while the connection broke may have arrived or not: the same key makes saying it again harmless.
   for (const draft of outbox.values()) send(talk, draft);
 }
 
-/** The newest messages over REST: on the first connection, and whenever the server could not resume. */
+/** History: on the first connection, and whenever the server could not resume. What went wrong stands below the list. */
+async function readHistory(talk) {
+  const { pane } = talk;
+  const tell = (history, words) => {
+    pane.pane.dataset.history = history;
+    pane.retry.hidden = history !== 'failed';
+    if (pane.pane.dataset.line === 'up') pane.footer.textContent = words;
+  };
+  tell('loading', 'reading history');
+  try {
+    await reload(talk);
+    tell('loaded', 'history loaded');
+  } catch (error) {
+    tell('failed', `history could not be read: ${error.message}`);
+  }
+}
+
+/** By hand, perhaps much later: with a new token, because the old one may have expired meanwhile. */
+async function readAgain(talk) {
+  await renew(talk).catch(() => undefined);
+  await readHistory(talk);
+}
+
+/** The newest messages over REST, in place of those that were shown; what was never sent stays. */
 async function reload(talk) {
   const { list } = talk.pane;
-  for (const item of [...list.children]) if (!item.classList.contains('pending')) item.remove();
-  for (const key of talk.shown.keys()) if (!talk.outbox.has(key)) talk.shown.delete(key);
+  const before = new Set([...list.children].filter((item) => !item.matches('.pending, .failed')));
   const headers = { authorization: `Bearer ${talk.me.accessToken}` };
   const messages = await ask(`/api/v1/messages/direct/${talk.other.id}?limit=50`, { headers });
+  for (const item of before) item.remove();
+  for (const [key, item] of talk.shown) if (before.has(item)) talk.shown.delete(key);
   // Newest first, and put before what came live meanwhile, which is newer than all of them.
   for (const message of messages) {
     if (talk.outbox.has(message.clientId)) confirm(talk, message);
     else if (!talk.shown.has(message.id)) show(talk, message, { first: true });
   }
+  list.scrollTop = list.scrollHeight;
 }
 
 function write(talk, content) {
@@ -136,7 +191,7 @@ function send(talk, draft) {
   describe(item, 'sending');
   talk.socket.emit('message:send', draft, (answer) => {
     if (answer.success) confirm(talk, answer.data);
-    else fail(talk, draft.clientId, answer.message);
+    else fail(talk, draft, answer.message);
   });
 }
 
@@ -150,11 +205,31 @@ function confirm(talk, message) {
   return item;
 }
 
-function fail(talk, clientId, reason) {
-  const item = talk.shown.get(clientId);
-  talk.outbox.delete(clientId);
+function fail(talk, draft, reason) {
+  const item = talk.shown.get(draft.clientId);
+  talk.outbox.delete(draft.clientId);
   item.classList.replace('pending', 'failed');
   describe(item, `not sent: ${reason}`);
+  keepEnd(item.parentElement, () => item.append(retryButton(talk, draft)));
+}
+
+/** The same key again: should the refused message have got through after all, it is still one. */
+function retryButton(talk, draft) {
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.className = 'quiet';
+  button.textContent = 'Retry';
+  button.setAttribute('aria-label', `Retry: ${draft.content}`);
+  button.addEventListener('click', () => {
+    const item = talk.shown.get(draft.clientId);
+    button.remove();
+    item.classList.replace('failed', 'pending');
+    talk.outbox.set(draft.clientId, draft);
+    place(talk.pane, item);
+    if (talk.socket.connected) send(talk, draft);
+    else describe(item, 'sending when connected again');
+  });
+  return button;
 }
 
 function receive(talk, message, offset) {
@@ -170,7 +245,7 @@ function wasMissed(talk, { createdAt }) {
   if (missed) {
     talk.missed += 1;
     const count = talk.missed === 1 ? '1 missed message' : `${talk.missed} missed messages`;
-    talk.pane.recovery.textContent = `recovered: ${count} arrived`;
+    talk.pane.footer.textContent = `recovered: ${count} arrived`;
   } else if (at >= talk.backAt) {
     talk.cutAt = null;
   }
@@ -205,18 +280,38 @@ function place({ list }, item) {
 
 function describe(item, state, at) {
   const [time, words] = item.querySelector('small').children;
-  if (at !== undefined) {
-    time.dateTime = at;
-    time.textContent = new Date(at).toLocaleTimeString();
-  }
-  words.textContent = ` · ${state}`;
+  keepEnd(item.parentElement, () => {
+    if (at !== undefined) {
+      time.dateTime = at;
+      time.textContent = new Date(at).toLocaleTimeString();
+    }
+    words.textContent = ` · ${state}`;
+  });
 }
 
-function say({ pane, name, state, line }, where, words) {
+/** A list that shows its end still does when one of its items has grown. */
+function keepEnd(list, change) {
+  const atEnd = list !== null && list.scrollHeight - list.scrollTop - list.clientHeight < 8;
+  change();
+  if (atEnd) list.scrollTop = list.scrollHeight;
+}
+
+const buttons = {
+  up: ['Cut', (name) => `Cut ${name}’s connection`],
+  waiting: ['Cut', (name) => `Cut ${name}’s connection`],
+  cut: ['Reconnect', (name) => `Reconnect ${name}`],
+  out: ['Sign in again', (name) => `Sign ${name} in again`],
+};
+
+/** The state above the list, and the line below it: never two different things. */
+function say({ pane, name, state, line, footer, retry }, where, words, below = 'messages wait on the server') {
+  const [label, described] = buttons[where];
   pane.dataset.line = where;
   state.textContent = words;
-  line.textContent = where === 'cut' ? 'Reconnect' : 'Cut';
-  line.setAttribute('aria-label', where === 'cut' ? `Reconnect ${name}` : `Cut ${name}’s connection`);
+  footer.textContent = below;
+  retry.hidden = true;
+  line.textContent = label;
+  line.setAttribute('aria-label', described(name));
 }
 
 function see({ pane }, offset) {
