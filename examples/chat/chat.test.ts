@@ -29,3 +29,11 @@ test('the chat example says what it needs when the server has no demo people', a
   const { url } = await startServer(t, { NODE_ENV: 'production', HOST: '127.0.0.1', JWT_SECRET: secret });
   await assert.rejects(run(process.execPath, [program, url], { timeout: 30_000 }), /development profile/);
 });
+
+test('the chat example says in one line that there is no server', async () => {
+  const failed = await run(process.execPath, [program, 'http://127.0.0.1:1'], { timeout: 30_000 }).catch(
+    (error) => error,
+  );
+  assert.equal(failed.stderr, 'No server at http://127.0.0.1:1; start it with npm start.\n');
+  assert.equal(failed.code, 1);
+});

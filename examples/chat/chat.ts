@@ -1,14 +1,14 @@
 // Two people write to each other over stock socket.io-clients. Then one loses the connection, misses three messages, comes
 // back and gets them: in order, once, with no code here that asks for them.
 //
-//   npx node examples/chat/chat.ts [address of a running server, http://127.0.0.1:3000 by default]
+//   npx node examples/chat/chat.ts [address of a running server; by default this machine, port SOCIAL_PORT or 3000]
 import { randomUUID } from 'node:crypto';
 import { io, type Socket } from 'socket.io-client';
 
 type Account = { id: string; accessToken: string };
 type Person = { name: string; id: string; socket: Socket; heard: string[] };
 
-const url = process.argv[2] ?? 'http://127.0.0.1:3000';
+const url = process.argv[2] ?? `http://127.0.0.1:${process.env['SOCIAL_PORT'] ?? 3000}`;
 
 const { ada: first, grace: second } = await demoPair();
 const ada = await connect('Ada', first);
@@ -36,10 +36,16 @@ grace.socket.disconnect();
 
 /** Two accounts without a password, which a server in the development profile hands out to programs on its own machine. */
 async function demoPair(): Promise<Record<'ada' | 'grace', Account>> {
-  const response = await fetch(`${url}/demo/pair`, { method: 'POST' });
-  if (!response.ok) throw new Error(`${url} has no demo people: it must run here, in the development profile`);
+  const response = await fetch(`${url}/demo/pair`, { method: 'POST' }).catch(() => undefined);
+  if (response === undefined) giveUp(`No server at ${url}; start it with npm start.`);
+  if (!response.ok) giveUp(`${url} has no demo people: it must run here, in the development profile.`);
   const { data } = (await response.json()) as { data: Record<'ada' | 'grace', Account> };
   return data;
+}
+
+function giveUp(reason: string): never {
+  console.error(reason);
+  process.exit(1);
 }
 
 async function connect(name: string, { id, accessToken }: Account): Promise<Person> {

@@ -32,10 +32,12 @@ export const settings = Type.Object({
     description: 'Address to listen on in production; development always uses 127.0.0.1',
     default: '0.0.0.0',
   }),
-  SOCIAL_PORT: port('Port of the social and push doors', 3000),
+  SOCIAL_PORT: port('Port for REST, Socket.IO and WebSocket', 3000),
   DATABASE_URL: text('postgres://… to keep everything in PostgreSQL; without it SQLite in DATA_DIR'),
   JWT_SECRET: text('Signs access tokens, at least 32 bytes; made once and kept in DATA_DIR in development'),
-  CORS_ORIGINS: text('Origins that browsers may call from, separated by commas; without it any, without credentials'),
+  CORS_ORIGINS: text(
+    'Origins that browsers may call from, separated by commas; when it is not set, any may, without cookies',
+  ),
   TRUST_PROXY: text('CIDR list of proxies whose X-Forwarded-For is believed'),
   LOG_LEVEL: Type.Union(
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map((level) => Type.Literal(level)),

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
+import { parseEnv } from 'node:util';
 import { readSecrets, StartRefused } from './secrets.ts';
 
 function folder(t: TestContext): string {
@@ -48,6 +50,8 @@ test('short, well-known and repeated secrets are refused in both profiles, good 
     'secret-secret-secret-secret-secret-secret',
     'changeme1234567890changeme1234567890',
     '01234567890123456789012345678901234567',
+    '(the output of: openssl rand -base64 48)',
+    '$(openssl rand -base64 48)-and-some-more-text',
   ];
   for (const NODE_ENV of ['development', 'production'] as const) {
     for (const JWT_SECRET of weak) {
@@ -57,6 +61,23 @@ test('short, well-known and repeated secrets are refused in both profiles, good 
       assert.equal(Buffer.from(readSecrets({ NODE_ENV, DATA_DIR, JWT_SECRET }).tokens).toString(), JWT_SECRET);
     }
   }
+});
+
+test('the production sample of docs/operate.md does not start as pasted, and does with the line that follows it', (t) => {
+  const document = readFileSync(new URL('../../docs/operate.md', import.meta.url), 'utf8');
+  const sample = /^```ini\n(.*?)^```$/ms.exec(document)?.[1];
+  const line = /^echo "JWT_SECRET=.*>> \.env$/m.exec(document)?.[0];
+  assert.ok(sample !== undefined && line !== undefined, 'docs/operate.md has lost its sample');
+  const DATA_DIR = folder(t);
+  const cwd = mkdtempSync(join(tmpdir(), 'rendezvous-sample-'));
+  t.after(() => rmSync(cwd, { recursive: true, force: true }));
+  const file = join(cwd, '.env');
+  writeFileSync(file, sample);
+  // As readConfig does: an empty setting is one that was not given.
+  const given = () => parseEnv(readFileSync(file, 'utf8'))['JWT_SECRET'] || undefined;
+  assert.throws(() => readSecrets({ NODE_ENV: 'production', DATA_DIR, JWT_SECRET: given() }), StartRefused);
+  execFileSync('bash', ['-c', line], { cwd });
+  assert.ok(readSecrets({ NODE_ENV: 'production', DATA_DIR, JWT_SECRET: given() }).tokens.length >= 64);
 });
 
 test('a broken secrets file is said and not replaced in silence: that would end every session', (t) => {

@@ -42,6 +42,9 @@ const wellKnown = [
   '0123456789',
 ];
 
+/** What a document tells to run, pasted in place of what it prints. */
+const instruction = /openssl\s+rand|output of/i;
+
 /**
  * The signing secret: JWT_SECRET when it is given, otherwise, in development, one made at the first start and kept in
  * the data folder, so that tokens survive a restart. Throws `StartRefused`.
@@ -65,6 +68,9 @@ function strong(secret: string): Uint8Array {
   const bytes = Buffer.from(secret, 'utf8');
   const advice = 'Use at least 32 random bytes, e.g. from: openssl rand -base64 48';
   if (bytes.length < shortest) throw new StartRefused(`JWT_SECRET has only ${bytes.length} bytes. ${advice}`);
+  if (instruction.test(secret)) {
+    throw new StartRefused(`JWT_SECRET is an instruction, and not what it prints. ${advice}`);
+  }
   if (isGuessable(secret)) throw new StartRefused(`JWT_SECRET is a well-known or repeated text. ${advice}`);
   return bytes;
 }

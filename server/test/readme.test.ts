@@ -32,16 +32,16 @@ const asInstalled = {
   SOCKET_EVENTS: '1000/10',
 };
 
-test('the commands of the first message work as pasted', async (t) => {
+test('the commands of the first message work as pasted, also a second time', async (t) => {
   assert.equal(pasted.length, 3);
   const { url } = await startServer(t, asInstalled);
-  const { stdout } = await run('bash', ['-c', pasted.join('\n')], {
+  const { stdout } = await run('bash', ['-c', `${pasted.join('\n')}\n${pasted.join('\n')}`], {
     cwd: root,
-    env: { ...process.env, PORT: new URL(url).port },
+    env: { ...process.env, SOCIAL_PORT: new URL(url).port },
     timeout: 30_000,
   });
-  assert.match(stdout, /"success":true.*"content":"Hello, Omar"/);
-  assert.match(stdout, /^Omar reads: Hello, Omar$/m);
+  assert.equal([...stdout.matchAll(/"success":true.*"content":"Hello, Omar"/g)].length, 2, stdout);
+  assert.equal([...stdout.matchAll(/^Omar reads: Hello, Omar$/gm)].length, 2, stdout);
 });
 
 /** The table as it must stand in README.md. */
