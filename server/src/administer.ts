@@ -1,16 +1,22 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Answer, type Command, perform } from './administration.ts';
 import { buildOffline } from './app.ts';
 import type { Config } from './config.ts';
 import { askServer } from './control.ts';
-import { type DataFolder, FolderInUse, holdDataFolder } from './data-folder.ts';
+import { type DataFolder, databaseFile, FolderInUse, FolderMissing, holdDataFolder } from './data-folder.ts';
 import { openDatabase } from './open-database.ts';
 
 /** How long the folder may be held by somebody who does not answer: a server that starts or ends, another command. */
 const patience = 10_000;
 
-/** Runs a command on a data folder: through the server that holds it, or on the database when there is none. */
+/**
+ * Runs a command on a data folder: through the server that holds it, or on the database when there is none. Only
+ * `admin create` makes a folder or a database that is not there, and says so. Throws `FolderMissing`.
+ */
 export async function administer(config: Config, command: Command): Promise<Answer> {
+  if (command.act !== 'admin create' && !existsSync(placeOfData(config))) throw new FolderMissing(config.DATA_DIR);
   for (const until = Date.now() + patience; ; await sleep(100)) {
     const folder = holdUnlessInUse(config.DATA_DIR, Date.now() > until);
     if (folder !== undefined) return withoutServer(folder, { config, command });
@@ -18,6 +24,10 @@ export async function administer(config: Config, command: Command): Promise<Answ
     if (answer !== undefined) return answer;
   }
 }
+
+/** What is there when the data folder is the right one. With PostgreSQL the folder holds no database. */
+const placeOfData = ({ DATA_DIR, DATABASE_URL }: Config): string =>
+  DATABASE_URL === undefined ? join(DATA_DIR, databaseFile) : DATA_DIR;
 
 function holdUnlessInUse(path: string, last: boolean): DataFolder | undefined {
   try {
@@ -33,10 +43,12 @@ async function withoutServer(
   { config, command }: { config: Config; command: Command },
 ): Promise<Answer> {
   try {
+    const fresh = folder.made || !existsSync(placeOfData(config));
     const storage = await openDatabase(config, folder);
     const { identity, close } = await buildOffline({ config, storage });
     try {
-      return await perform(identity, command);
+      const answer = await perform(identity, command);
+      return fresh ? { ...answer, remark: `The data folder is a new one: ${resolve(folder.path)}` } : answer;
     } finally {
       await close();
     }

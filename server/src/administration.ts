@@ -42,7 +42,7 @@ export async function perform(identity: Identity, command: Command): Promise<Ans
       const may = scopes.length === 0 ? 'no scope' : scopes.join(', ');
       return {
         result: key,
-        remark: `This is the key "${name}" with ${may}. It is shown once and kept nowhere: store it now.`,
+        remark: `This is the key "${name}" with ${may}. It is shown this once, and only its hash is stored: put it in a safe place now.`,
       };
     }
   }

@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
 import { styleText } from 'node:util';
-import type { Config } from './config.ts';
-import { databasePlace } from './open-database.ts';
+import { type Config, databasePlace } from './config.ts';
 
 export type BannerFacts = Readonly<{
   config: Config;
@@ -41,7 +40,7 @@ type Situation = { production: boolean; inhabited: boolean; social: string };
 
 function firstSteps({ production, inhabited, social }: Situation): string[] {
   if (production) {
-    return inhabited ? [] : ['There is no administrator yet: rendezvous admin create --email you@example.org'];
+    return inhabited ? [] : ['There is no administrator yet: npx rendezvous admin create --email you@example.org'];
   }
   const open = `Open ${social} in a browser to try it; README.md goes on from there.`;
   return inhabited ? [open] : [open, 'The first account that is made becomes the administrator.'];

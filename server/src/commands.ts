@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { Argument, Command, InvalidArgumentError } from 'commander';
 import { administer } from './administer.ts';
 import type { Command as Administration } from './administration.ts';
@@ -12,22 +13,25 @@ Works on the folder that DATA_DIR names (./data), and on the database of DATABAS
 through the server that is running on it, or without one.
 `;
 
+const { version }: { version: string } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+
 /** The command line. */
 export function buildProgram(): Command {
   const program = new Command('rendezvous')
-    .description('One self-hosted program where people meet: messages, groups and presence from one event log.')
+    .description('One self-hosted program where people meet: messages and groups from one event log.')
+    .version(version, '-V, --version', 'print the version')
     .showHelpAfterError('Add --help to see how it is used.')
     .addHelpText(
       'after',
       `
 Examples:
-  rendezvous serve                                          on http://127.0.0.1:3000, data in ./data
-  SOCIAL_PORT=8080 DATA_DIR=/var/lib/rendezvous rendezvous serve
-  rendezvous admin create --email ada@example.org
-  rendezvous user role bob@example.org MANAGER
-  rendezvous key create --name "my back end" --scope push:send
+  npx rendezvous serve                                      on http://127.0.0.1:3000, data in ./data
+  SOCIAL_PORT=8080 DATA_DIR=/var/lib/rendezvous npx rendezvous serve
+  npx rendezvous admin create --email ada@example.org
+  npx rendezvous user role bob@example.org MANAGER
+  npx rendezvous key create --name "my back end" --scope push:send
 
-Settings are environment variables: rendezvous serve --help lists all of them.`,
+Settings are environment variables: npx rendezvous serve --help lists all of them.`,
     );
   addServe(program);
   addAdmin(program);
@@ -36,12 +40,16 @@ Settings are environment variables: rendezvous serve --help lists all of them.`,
   return program;
 }
 
+/** Log lines of every request would bury what the server says to the person before a terminal. */
+const quietOnTerminal = (environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
+  process.stderr.isTTY && (environment['LOG_LEVEL'] ?? '') === '' ? { ...environment, LOG_LEVEL: 'warn' } : environment;
+
 function addServe(program: Command): void {
   program
     .command('serve')
     .description('Start the server; SIGTERM or Ctrl-C ends it once what is under way has finished')
     .addHelpText('after', () => `\n${settingsHelp()}`)
-    .action(() => serve(readConfig()));
+    .action(() => serve(readConfig(quietOnTerminal(process.env))));
 }
 
 function addAdmin(program: Command): void {
@@ -58,8 +66,8 @@ function addAdmin(program: Command): void {
 The password (8 to 128 characters) is asked for on the terminal, or read from stdin; it is never an argument.
 ${dataFolderHelp}
 Examples:
-  rendezvous admin create --email ada@example.org
-  rendezvous admin create --email ada@example.org --username ada --password-stdin < password.txt`,
+  npx rendezvous admin create --email ada@example.org
+  npx rendezvous admin create --email ada@example.org --username ada --password-stdin < password.txt`,
     )
     .action(async ({ email, username, passwordStdin }: { email: string; username?: string; passwordStdin?: true }) => {
       const terminal = { input: process.stdin, output: process.stderr };
@@ -76,7 +84,7 @@ function addUser(program: Command): void {
     .description('Give an account another role; it holds at once, also for who is connected')
     .argument('<email>', 'email of the account')
     .addArgument(role)
-    .addHelpText('after', `${dataFolderHelp}\nExample:\n  rendezvous user role bob@example.org ADMIN`)
+    .addHelpText('after', `${dataFolderHelp}\nExample:\n  npx rendezvous user role bob@example.org ADMIN`)
     .action((email: string, given: Role) => run({ act: 'user role', email, role: given }));
 }
 
@@ -91,10 +99,11 @@ function addKey(program: Command): void {
       'after',
       `
 The key goes to stdout and nothing else does; only its hash is stored, so nobody can show it again.
+Keys and their scopes are stored for the push door (POST /send), which this version does not have yet.
 ${dataFolderHelp}
 Examples:
-  rendezvous key create --name "my back end" --scope push:send
-  rendezvous key create --name scraper --scope metrics:read > key.txt`,
+  npx rendezvous key create --name "my back end" --scope push:send
+  npx rendezvous key create --name scraper --scope metrics:read > key.txt`,
     )
     .action(({ name, scope }: { name: string; scope: string[] }) => run({ act: 'key create', name, scopes: scope }));
 }
@@ -106,7 +115,8 @@ function parseRole(given: string): Role {
 }
 
 function collectScope(given: string, before: readonly string[] = []): string[] {
-  if (!/^[a-z]+([:.-][a-z]+)*$/.test(given)) throw new InvalidArgumentError('A scope is written like push:send.');
+  if (!/^[a-z]+([:.-][a-z]+)*$/.test(given))
+    throw new InvalidArgumentError('A scope is small letters, with one of : . - between words, like push:send.');
   return [...before, given];
 }
 
@@ -130,9 +140,11 @@ function settingsHelp(): string {
     'Settings, as environment variables or in a file .env in the working directory:',
     ...lines,
     '',
+    'On a terminal LOG_LEVEL is warn as long as it is not set.',
+    '',
     'Examples:',
-    '  SOCIAL_PORT=0 DATA_DIR=/tmp/try rendezvous serve',
-    '  NODE_ENV=production JWT_SECRET="$(cat secret.txt)" DATABASE_URL=postgres://me@db/rendezvous rendezvous serve',
+    '  SOCIAL_PORT=0 DATA_DIR=/tmp/try npx rendezvous serve',
+    '  NODE_ENV=production JWT_SECRET="$(cat secret.txt)" DATABASE_URL=postgres://me@db/rendezvous npx rendezvous serve',
   ].join('\n');
 }
 

@@ -1,5 +1,6 @@
 import { envSchema } from 'env-schema';
 import { type Static, Type } from 'typebox';
+import { isNetwork, isOrigin, listOf } from './infra/http/lists.ts';
 
 /** `count` in a window of `seconds`. */
 type Rate = Readonly<{ count: number; seconds: number }>;
@@ -72,10 +73,21 @@ export type Config = Readonly<
   }
 >;
 
-/** Reads and checks the settings; a wrong one is named with what it should be. */
+/** Settings with values that they do not take. */
+export class SettingsUnfit extends Error {
+  readonly names: readonly string[];
+
+  constructor(names: readonly string[]) {
+    super(`Settings that cannot be used: ${names.join(', ')}`);
+    this.name = 'SettingsUnfit';
+    this.names = names;
+  }
+}
+
+/** Reads and checks the settings. Throws `SettingsUnfit`, which names all that are wrong. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
-  const values: Static<typeof settings> = envSchema({ schema: settings, data: given, env: false });
+  const values = checked(given);
   return Object.freeze({
     ...values,
     RATE_LIMIT_AUTH: rateOf(values.RATE_LIMIT_AUTH),
@@ -84,6 +96,40 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     LOGIN_ATTEMPTS: rateOf(values.LOGIN_ATTEMPTS),
     SOCKET_EVENTS: rateOf(values.SOCKET_EVENTS),
   });
+}
+
+function checked(given: Readonly<Record<string, string | undefined>>): Static<typeof settings> {
+  const unfit: string[] = [];
+  if (!listOf(given['TRUST_PROXY']).every(isNetwork)) unfit.push('TRUST_PROXY');
+  if (!listOf(given['CORS_ORIGINS']).every(isOrigin)) unfit.push('CORS_ORIGINS');
+  if (given['DATABASE_URL'] !== undefined && databasePlace(given['DATABASE_URL']) === undefined) {
+    unfit.push('DATABASE_URL');
+  }
+  try {
+    const values: Static<typeof settings> = envSchema({ schema: settings, data: { ...given }, env: false });
+    if (unfit.length === 0) return values;
+  } catch (error) {
+    unfit.push(...namesIn(error));
+    if (unfit.length === 0) throw error;
+  }
+  throw new SettingsUnfit([...new Set(unfit)]);
+}
+
+/** The settings that a failed validation is about. */
+function namesIn(error: unknown): string[] {
+  if (!(error instanceof Error && 'errors' in error && Array.isArray(error.errors))) return [];
+  const paths = error.errors.map((problem: unknown) =>
+    typeof problem === 'object' && problem !== null && 'instancePath' in problem ? String(problem.instancePath) : '',
+  );
+  return paths.map((path) => path.slice(1)).filter((name) => name in settings.properties);
+}
+
+/** Database and host of DATABASE_URL, without who logs in; `undefined` when it is no address of PostgreSQL. */
+export function databasePlace(databaseUrl: string): string | undefined {
+  if (!URL.canParse(databaseUrl)) return undefined;
+  const { host, pathname, searchParams, protocol } = new URL(databaseUrl);
+  if (!/^postgres(ql)?:$/.test(protocol)) return undefined;
+  return `${pathname.slice(1) || 'postgres'} at ${searchParams.get('host') ?? (host || 'localhost')}`;
 }
 
 function rateOf(written: string): Rate {

@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 /** A data folder that another server holds. */
@@ -10,8 +10,23 @@ export class FolderInUse extends Error {
   }
 }
 
+/** There is no data at the place that DATA_DIR names. */
+export class FolderMissing extends Error {
+  constructor(path: string) {
+    super(
+      `There is no Rendezvous data folder at ${resolve(path)}. DATA_DIR says where it is, from the working directory on.`,
+    );
+    this.name = 'FolderMissing';
+  }
+}
+
+/** The SQLite database in a data folder. */
+export const databaseFile = 'rendezvous.db';
+
 export type DataFolder = {
   readonly path: string;
+  /** Whether it was made just now. */
+  readonly made: boolean;
   file(name: string): string;
   /** Tells a second server who holds the folder. */
   describe(holder: string): void;
@@ -23,19 +38,40 @@ export type DataFolder = {
  * ends, however it ends: an exclusive lock of SQLite on a file that holds nothing else. Throws `FolderInUse`.
  */
 export function holdDataFolder(path: string): DataFolder {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const made = makeFolder(resolve(path));
   const file = (name: string): string => join(path, name);
   const lock = new DatabaseSync(file('lock'));
   try {
-    lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+    // Without a journal in memory, a killed process would leave `lock-journal` behind.
+    lock.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch {
     lock.close();
     throw new FolderInUse(path, holderOf(file('holder')));
   }
   const describe = (holder: string): void => writeFileSync(file('holder'), holder, { mode: 0o600 });
   describe(`process ${process.pid}`);
-  return { path, file, describe, release: () => lock.close() };
+  return { path, made, file, describe, release: () => lock.close() };
 }
+
+/**
+ * Makes the folder and those above it; false when it is there. Step by step, because Node's recursive mkdir never comes
+ * back from places such as /proc, where nothing can be made and nothing is said to be missing but the folder itself.
+ */
+function makeFolder(path: string): boolean {
+  if (isFolder(path)) return false;
+  const above = dirname(path);
+  if (above !== path && !existsSync(above)) makeFolder(above);
+  try {
+    mkdirSync(path, { mode: 0o700 });
+    return true;
+  } catch (error) {
+    // Another process may have been quicker.
+    if (isFolder(path)) return false;
+    throw error;
+  }
+}
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 function holderOf(path: string): string {
   try {

@@ -1,5 +1,5 @@
-import type { Config } from './config.ts';
-import type { DataFolder } from './data-folder.ts';
+import { type Config, databasePlace } from './config.ts';
+import { type DataFolder, databaseFile } from './data-folder.ts';
 import { systemClock } from './kernel/clock.ts';
 import { StartRefused } from './secrets.ts';
 import { openStorage, type Storage, type StorageOptions } from './storage.ts';
@@ -24,14 +24,12 @@ export async function openDatabase(
   folder: DataFolder,
   open: (options: StorageOptions) => Promise<Storage> = openStorage,
 ): Promise<Storage> {
-  const place = databaseUrl === undefined ? folder.file('rendezvous.db') : databasePlace(databaseUrl);
-  if (place === undefined) {
-    throw new StartRefused('DATABASE_URL must look like postgres://user:password@host:5432/database.');
-  }
+  const file = folder.file(databaseFile);
   try {
-    return await open({ databaseUrl, file: folder.file('rendezvous.db'), clock: systemClock });
+    return await open({ databaseUrl, file, clock: systemClock });
   } catch (error) {
-    throw new StartRefused(`The database ${place} cannot be used: ${reasonOf(error)}.`, { cause: error });
+    const place = databaseUrl === undefined ? file : databasePlace(databaseUrl);
+    throw new StartRefused(`The database ${place} cannot be used: ${reasonOf(error)}`, { cause: error });
   }
 }
 
@@ -39,13 +37,6 @@ function reasonOf(error: unknown): string {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   const code = typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : '';
   const said = cause instanceof Error ? cause.message : String(cause);
-  return (databaseProblems[code] ?? said).replace(/\.$/, '');
-}
-
-/** Database and host of DATABASE_URL, without who logs in; `undefined` when it is no address of PostgreSQL. */
-export function databasePlace(databaseUrl: string): string | undefined {
-  if (!URL.canParse(databaseUrl)) return undefined;
-  const { host, pathname, searchParams, protocol } = new URL(databaseUrl);
-  if (!/^postgres(ql)?:$/.test(protocol)) return undefined;
-  return `${pathname.slice(1) || 'postgres'} at ${searchParams.get('host') ?? (host || 'localhost')}`;
+  const reason = databaseProblems[code] ?? said;
+  return /[.?!]$/.test(reason) ? reason : `${reason}.`;
 }

@@ -1,6 +1,6 @@
-import { settings } from './config.ts';
+import { SettingsUnfit, settings } from './config.ts';
 import { CommandRefused } from './control.ts';
-import { FolderInUse } from './data-folder.ts';
+import { FolderInUse, FolderMissing } from './data-folder.ts';
 import { Refusal } from './kernel/errors.ts';
 import { StartRefused } from './secrets.ts';
 
@@ -19,30 +19,39 @@ export const settingSchemas: Readonly<Record<string, SettingSchema>> = settings.
 
 /** What went wrong and what to do, for problems that a user can mend; `undefined` for every other error. */
 export function explain(error: unknown): string | undefined {
-  const known = [StartRefused, FolderInUse, Refusal, CommandRefused].some((kind) => error instanceof kind);
+  const known = [StartRefused, FolderInUse, FolderMissing, Refusal, CommandRefused].some(
+    (kind) => error instanceof kind,
+  );
   if (error instanceof Error && known) return error.message;
   return explainSettings(error) ?? explainListening(error) ?? explainFolder(error);
 }
 
 /** One line for each wrong setting: what it is and what it should be. */
 function explainSettings(error: unknown): string | undefined {
-  if (!(error instanceof Error && 'errors' in error && Array.isArray(error.errors))) return undefined;
-  const paths = error.errors.map((problem: unknown) =>
-    typeof problem === 'object' && problem !== null && 'instancePath' in problem ? String(problem.instancePath) : '',
-  );
-  const names = [...new Set(paths.map((path) => path.slice(1)))].filter((name) => name in settingSchemas);
-  if (names.length === 0) return undefined;
-  return names
-    .map((name) => `${name}=${process.env[name] ?? ''} cannot be used: it must be ${wanted(name)}.`)
+  if (!(error instanceof SettingsUnfit)) return undefined;
+  return error.names
+    .map((name) =>
+      // It may hold a password.
+      name === 'DATABASE_URL'
+        ? 'DATABASE_URL must look like postgres://user:password@host:5432/database.'
+        : `${name}=${process.env[name] ?? ''} cannot be used: it must be ${wanted(name)}.`,
+    )
     .join('\n');
 }
+
+const wantedLists: Readonly<Record<string, string>> = {
+  TRUST_PROXY: 'a list of addresses or networks, such as 10.0.0.0/8, separated by commas',
+  CORS_ORIGINS:
+    'a list of origins, such as https://app.example.org (no path, no slash at the end), separated by commas',
+};
 
 function wanted(name: string): string {
   const { type, anyOf, minimum, maximum, pattern, default: value } = settingSchemas[name] ?? {};
   if (anyOf !== undefined) return `one of ${anyOf.map((choice) => String(choice.const)).join(', ')}`;
   if (type === 'integer' && maximum !== undefined) return `a whole number from ${minimum ?? 0} to ${maximum}`;
   if (type === 'integer') return `a whole number, at least ${minimum ?? 0}`;
-  return pattern === undefined ? 'a text' : `written as count/seconds, such as ${String(value)}`;
+  if (pattern === undefined) return wantedLists[name] ?? 'a text';
+  return `written as count/seconds, such as ${String(value)}`;
 }
 
 const partsOf = (
@@ -74,7 +83,7 @@ const fileProblems: Readonly<Record<string, string>> = {
 
 function explainFolder(error: unknown): string | undefined {
   const { code, syscall, path } = partsOf(error);
-  const problem = fileProblems[String(code)];
+  const problem = code === 'ENOENT' && syscall === 'mkdir' ? 'it cannot be made there' : fileProblems[String(code)];
   if (problem === undefined || typeof path !== 'string' || typeof syscall !== 'string') return undefined;
   return `${path} cannot be used (${problem}). DATA_DIR says where the data lies.`;
 }

@@ -20,26 +20,46 @@ export type Composition = {
 const drainLimit = 9_000;
 
 /** Runs a server in this process until SIGTERM or SIGINT: folder, secrets, storage, app, listen; then drains. */
-export async function serve(config: Config, { open, build = buildApp }: Composition = {}): Promise<void> {
+export async function serve(config: Config, composition: Composition = {}): Promise<void> {
+  const opened = new AsyncDisposableStack();
+  try {
+    await start(config, composition, opened);
+  } catch (error) {
+    // Why it did not start matters more than what did not close.
+    await opened.disposeAsync().catch(() => {});
+    throw error;
+  }
+  drainOnSignal(() => opened.disposeAsync());
+}
+
+/** `opened` closes what was opened until then, the last first. */
+async function start(config: Config, { open, build = buildApp }: Composition, opened: AsyncDisposableStack) {
+  // A secret that is weak or missing is refused before there is a folder; only development makes one, in the folder.
+  const given = config.NODE_ENV === 'production' || config.JWT_SECRET !== undefined ? readSecrets(config) : undefined;
   const folder = holdDataFolder(config.DATA_DIR);
-  const secrets = readSecrets(config);
+  opened.defer(() => folder.release());
+  const secrets = given ?? readSecrets(config);
   const storage = await openDatabase(config, folder, open);
+  let app: App | undefined;
+  opened.defer(() => (app === undefined ? closeStorage(storage) : app.close()));
   if (!(await storage.sql.claim())) {
     throw new StartRefused(
       'Another server uses the database of DATABASE_URL. Stop it first: several servers on one database need a bus between them (REDIS_URL), which this version does not have yet.',
     );
   }
-  const app = await build({ config, secrets, storage });
-  await makeFirstAdmin(app.identity, config);
+  app = await build({ config, secrets, storage });
+  const { identity } = app;
+  await makeFirstAdmin(identity, config);
   const { social } = await app.listen();
   folder.describe(`process ${process.pid} at ${social}`);
-  const control = await openControl(folder, (command) => perform(app.identity, command));
-  drainOnSignal(async () => {
-    await control.close();
-    await app.close();
-    folder.release();
-  });
-  process.stdout.write(banner({ config, social, inhabited: await app.identity.isInhabited() }));
+  const control = await openControl(folder, (command) => perform(identity, command));
+  opened.defer(() => control.close());
+  process.stdout.write(banner({ config, social, inhabited: await identity.isInhabited() }));
+}
+
+async function closeStorage({ log, sql }: Storage): Promise<void> {
+  await log.close();
+  await sql.close();
 }
 
 /** The administrator that the settings name, as long as nobody has an account: at the first start and never again. */
@@ -61,15 +81,25 @@ async function makeFirstAdmin(
   }
 }
 
+function say(text: string): void {
+  process.stdout.write(`  ${text}\n`);
+}
+
 /** The first signal drains; a second one ends the process at once. */
 function drainOnSignal(drain: () => Promise<void>): void {
   let draining = false;
+  // Who read the banner may be gone by then; that must not end a drain.
+  process.stdout.on('error', () => {});
   const end = (): void => {
     if (draining) process.exit(1);
     draining = true;
     setTimeout(() => process.exit(1), drainLimit).unref();
+    say('Finishing what is under way…');
     drain().then(
-      () => process.exit(0),
+      () => {
+        say('Ended.');
+        process.exit(0);
+      },
       (error) => {
         process.stderr.write(`${String(error)}\n`);
         process.exit(1);

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import test, { type TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createDatabase, dropDatabase, serverUrl } from './support/database.ts';
 import { type Ended, runProgram, startServer, testFolder } from './support/process.ts';
 
@@ -35,7 +34,7 @@ test('commands on a folder without a server open its database', async (t) => {
   assert.deepEqual(said(made), {
     code: 0,
     out: 'ada@example.org is an administrator, with the username Ada.\n',
-    err: '',
+    err: `The data folder is a new one: ${folder}\n`,
   });
   assertSentence(
     await runProgram(t, create, { folder, stdin: password }),
@@ -49,7 +48,7 @@ test('commands on a folder without a server open its database', async (t) => {
     folder,
   });
   assert.match(key.out, /^rk_[\w-]{43}\n$/);
-  assert.match(key.err, /"n" with push:send, a:b, c\. It is shown once/);
+  assert.match(key.err, /"n" with push:send, a:b, c\. It is shown this once/);
 
   const server = await startServer(t, { folder });
   assert.equal(await roleOf(server.url, 'ada@example.org'), 'ADMIN');
@@ -128,14 +127,16 @@ test('a folder whose path is too long for a socket is reached all the same', asy
   assert.equal(await roleOf(server.url, 'ada@example.org'), 'USER');
 });
 
+/** What the server of the folder answers to a line on its control socket. */
+function ask(folder: string, line: string): Promise<string> {
+  const socket = createConnection({ path: join(folder, 'control.sock'), allowHalfOpen: true });
+  socket.end(line);
+  return text(socket);
+}
+
 test('the control socket refuses what is no command', async (t) => {
   const folder = testFolder(t);
   const server = await startServer(t, { folder });
-  const ask = async (line: string) => {
-    const socket = createConnection({ path: join(folder, 'control.sock'), allowHalfOpen: true });
-    socket.end(line);
-    return text(socket);
-  };
   for (const line of [
     '',
     'null',
@@ -143,7 +144,7 @@ test('the control socket refuses what is no command', async (t) => {
     '{"act":"constructor"}',
     'x'.repeat(9),
   ]) {
-    assert.match(await ask(line), /^\{"refused":/);
+    assert.match(await ask(folder, line), /^\{"refused":/);
   }
   assert.equal(server.child.exitCode, null);
 });
@@ -158,8 +159,9 @@ test('a server that ends answers the command that has arrived, and waits for nob
   socket.end(JSON.stringify({ act: 'admin create', email: 'ada@example.org', password }));
   await once(socket, 'finish');
   const reply = text(socket);
-  // The password is being hashed by now.
-  await sleep(5);
+  // The server takes connections in their order: once it has refused this one, the command before it has arrived, and
+  // its password is being hashed.
+  assert.match(await ask(folder, 'null'), /refused/);
   server.child.kill('SIGTERM');
   assert.match(await reply, /"done"/);
   assert.equal((await server.ended).code, 0);
@@ -189,14 +191,22 @@ test('a port in use is named, with what to do', async (t) => {
 test('wrong settings are named, each with what it should be; .env counts, and what is set already counts more', async (t) => {
   const folder = testFolder(t);
   writeFileSync(join(folder, '.env'), 'SOCIAL_PORT=7\nRATE_LIMIT_AUTH=often\n');
-  const env = { SOCIAL_PORT: 'abc', LOG_LEVEL: 'loud', REPLAY_MAX: '0' };
+  const env = {
+    SOCIAL_PORT: 'abc',
+    LOG_LEVEL: 'loud',
+    REPLAY_MAX: '0',
+    TRUST_PROXY: 'foo',
+    CORS_ORIGINS: 'https://a.example, foo',
+  };
   const { code, err } = await runProgram(t, ['serve'], { folder, env });
   assert.equal(code, 1);
   assert.deepEqual(err.trim().split('\n').toSorted(), [
+    'CORS_ORIGINS=https://a.example, foo cannot be used: it must be a list of origins, such as https://app.example.org (no path, no slash at the end), separated by commas.',
     'LOG_LEVEL=loud cannot be used: it must be one of fatal, error, warn, info, debug, trace, silent.',
     'RATE_LIMIT_AUTH=often cannot be used: it must be written as count/seconds, such as 5/900.',
     'REPLAY_MAX=0 cannot be used: it must be a whole number, at least 1.',
     'SOCIAL_PORT=abc cannot be used: it must be a whole number from 0 to 65535.',
+    'TRUST_PROXY=foo cannot be used: it must be a list of addresses or networks, such as 10.0.0.0/8, separated by commas.',
   ]);
 });
 
@@ -206,10 +216,16 @@ test('what else keeps a server from starting is said in one sentence, and no pas
   assertSentence(await serve({ NODE_ENV: 'production' }), /^JWT_SECRET is not set\. /);
   const url = 'postgres://me:hush-hush@127.0.0.1:1/house';
   const away = await serve({ DATABASE_URL: url });
-  assertSentence(away, /^The database house at 127\.0\.0\.1:1 cannot be used: nothing listens there/);
+  assertSentence(
+    away,
+    /^The database house at 127\.0\.0\.1:1 cannot be used: nothing listens there; is PostgreSQL running\?\n$/,
+  );
   assert.doesNotMatch(away.err, /hush/);
   assertSentence(await serve({ DATABASE_URL: 'mysql://x' }), /^DATABASE_URL must look like postgres:/);
-  assertSentence(await serve({ TRUST_PROXY: 'true' }), /TRUST_PROXY must be a list of addresses/);
+  assertSentence(
+    await serve({ TRUST_PROXY: 'true' }),
+    /TRUST_PROXY=true cannot be used: it must be a list of addresses/,
+  );
   assertSentence(await serve({ ADMIN_EMAIL: 'a@example.org' }), /^ADMIN_EMAIL is set and ADMIN_PASSWORD is not/);
   const weak = { ADMIN_EMAIL: 'a@example.org', ADMIN_PASSWORD: 'short' };
   assertSentence(await serve(weak), /^ADMIN_EMAIL and ADMIN_PASSWORD make no administrator: password must not/);
@@ -223,6 +239,45 @@ test('what else keeps a server from starting is said in one sentence, and no pas
   );
 });
 
+test('what is refused before the data folder is made leaves none, and a place where none can be made is said', async (t) => {
+  const folder = join(testFolder(t), 'data');
+  const cwd = testFolder(t);
+  const serve = (env: Record<string, string>) => runProgram(t, ['serve'], { folder, cwd, env });
+  assertSentence(await serve({ NODE_ENV: 'production' }), /^JWT_SECRET is not set\. /);
+  assertSentence(await serve({ JWT_SECRET: 'short' }), /^JWT_SECRET has only 5 bytes/);
+  assertSentence(await serve({ LOG_LEVEL: 'loud' }), /^LOG_LEVEL=loud/);
+  assert.equal(existsSync(folder), false);
+  if (process.platform === 'linux') {
+    assertSentence(
+      await serve({ DATA_DIR: '/proc/foo/bar' }),
+      /^\/proc\/foo cannot be used \(it cannot be made there\)/,
+    );
+  }
+});
+
+test('a start that fails leaves no journal behind', async (t) => {
+  const folder = testFolder(t);
+  const env = { ADMIN_EMAIL: 'a@example.org' };
+  assertSentence(await runProgram(t, ['serve'], { folder, env }), /^ADMIN_EMAIL is set/);
+  assert.deepEqual(readdirSync(folder).toSorted(), ['holder', 'lock', 'rendezvous.db', 'secrets.json']);
+});
+
+test('only admin create makes a data folder: elsewhere a mistyped DATA_DIR is said', async (t) => {
+  const cwd = testFolder(t);
+  const empty = testFolder(t);
+  const folder = join(cwd, 'a', 'typo');
+  const missing = new RegExp(`^There is no Rendezvous data folder at ${folder}\\. DATA_DIR says where`);
+  const key = ['key', 'create', '--name', 'n', '--scope', 'a'];
+  assertSentence(await runProgram(t, key, { folder, cwd }), missing);
+  assertSentence(await runProgram(t, ['user', 'role', 'a@example.org', 'HR'], { folder, cwd }), missing);
+  assertSentence(await runProgram(t, key, { folder: empty }), /^There is no Rendezvous data folder at/);
+  assert.deepEqual([existsSync(join(cwd, 'a')), readdirSync(empty)], [false, []]);
+  const made = await runProgram(t, ['admin', 'create', '--email', 'a@example.org'], { folder, cwd, stdin: password });
+  assert.deepEqual([made.code, made.err], [0, `The data folder is a new one: ${folder}\n`]);
+  assert.equal(statSync(folder).mode & 0o777, 0o700);
+  assert.equal((await runProgram(t, key, { folder, cwd })).code, 0);
+});
+
 test('help names every command, setting, unit and default; a wrong command points to it', async (t) => {
   const folder = testFolder(t);
   const help = async (...args: string[]) => (await runProgram(t, [...args, '--help'], { folder })).out;
@@ -234,6 +289,7 @@ test('help names every command, setting, unit and default; a wrong command point
   ]) {
     assert.match(serve, line);
   }
+  assert.match((await runProgram(t, ['--version'], { folder })).out, /^\d+\.\d+\.\d+\n$/);
   assert.match(await help('admin', 'create'), /--password-stdin/);
   assert.match(await help('user', 'role'), /GUEST, EMPLOYER, MANAGER, HR,\s+ADMIN/);
   const wrong = await runProgram(t, ['user', 'role', 'a@b', 'KING'], { folder });
@@ -271,7 +327,10 @@ test('the banner of an empty house says what to try first', async (t) => {
   assert.match(server.out(), /The first account that is made becomes the administrator/);
   await stop(server);
   const env = { NODE_ENV: 'production', JWT_SECRET: strong, HOST: '127.0.0.1' };
-  assert.match((await startServer(t, { folder, env })).out(), /no administrator yet: rendezvous admin create --email/);
+  assert.match(
+    (await startServer(t, { folder, env })).out(),
+    /no administrator yet: npx rendezvous admin create --email/,
+  );
 });
 
 function assertBanner(
@@ -286,6 +345,7 @@ function assertBanner(
 async function stop(server: Awaited<ReturnType<typeof startServer>>): Promise<void> {
   server.child.kill('SIGTERM');
   assert.equal((await server.ended).code, 0);
+  assert.match(server.out(), /\n {2}Finishing what is under way…\n {2}Ended\.\n$/);
 }
 
 test('commands work on PostgreSQL, with a server and without', { skip: serverUrl === undefined }, async (t) => {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { isIP, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import cors from '@fastify/cors';
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import fastify, {
@@ -14,6 +14,7 @@ import type { TSchema } from 'typebox';
 import { commonErrors, Refusal } from '../../kernel/errors.ts';
 import { sentence, wordFaults } from '../../kernel/schema.ts';
 import { type Envelope, failureOf } from './failure.ts';
+import { isNetwork, listOf } from './lists.ts';
 import { loggableUrl } from './logger.ts';
 import { securityHeaders } from './security-headers.ts';
 
@@ -35,7 +36,6 @@ export interface Http {
 
 const bodyLimit = 1_048_576;
 const saneId = /^[\w.-]{1,64}$/;
-const listOf = (text: string | undefined): string[] => (text ?? '').split(',').flatMap((part) => part.trim() || []);
 
 /** One HTTP server: request ids, logs without secrets, strict JSON, security headers, failures in the doors' words. */
 export function createHttp(options: HttpOptions): Http {
@@ -94,16 +94,12 @@ const plainEnvelope: Envelope = ({ kind, message }) => ({
 /** A wrong entry would be dangerous in silence: `true` or a number of hops believes whoever connects. */
 function proxiesOf(text: string | undefined): string[] {
   const proxies = listOf(text);
-  for (const proxy of proxies) {
-    const [address = '', bits, more] = proxy.split('/');
-    const width = isIP(address) === 6 ? 128 : 32;
-    const sane = isIP(address) !== 0 && more === undefined && (bits === undefined || isBits(bits, width));
-    if (!sane) throw new Error(`TRUST_PROXY must be a list of addresses or networks (10.0.0.0/8), not "${proxy}"`);
+  const wrong = proxies.find((proxy) => !isNetwork(proxy));
+  if (wrong !== undefined) {
+    throw new Error(`TRUST_PROXY must be a list of addresses or networks (10.0.0.0/8), not "${wrong}"`);
   }
   return proxies;
 }
-
-const isBits = (text: string, width: number): boolean => /^\d{1,3}$/.test(text) && Number(text) <= width;
 
 const idOf = (given: string | string[] | undefined): string =>
   typeof given === 'string' && saneId.test(given) ? given : randomUUID();
