@@ -2,7 +2,7 @@ import { commonErrors, Refusal } from '../../kernel/errors.ts';
 import type { Connection, SocketBounds, SocketDoor, WireError } from './sockets.ts';
 
 /** The answer to one event: an acknowledgement's content. */
-export type Reply = { success: true; data: unknown } | ({ success: false } & WireError);
+type Reply = { success: true; data: unknown } | ({ success: false } & WireError);
 
 /** Counts one socket's events in fixed windows. */
 export class EventRate {
