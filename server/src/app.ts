@@ -60,6 +60,7 @@ const bounds = (config: Config): SocketBounds => ({
   pingEvery: 25_000,
   silentFor: 20_000,
   events: config.SOCKET_EVENTS,
+  sendBuffer: 4 * config.SEND_BUFFER,
   replayMax: config.REPLAY_MAX,
 });
 
@@ -192,6 +193,7 @@ export async function buildApp({ config, secrets, storage, replayWith }: AppOpti
       await jobs.close();
       // What waits for its commit gets its answer first. Under steady load there is always something, so not for long.
       await Promise.race([log.close(), sleep(settleFor)]);
+      hub.closeAll();
       webSockets.close();
       io.engine.close();
       connections.drain(drainWithin);

@@ -1,6 +1,6 @@
 // The two panes of the start page: two people, each with a stock socket.io-client of their own. What is here is all a
 // client needs: a key for every message, an outbox until the server has confirmed, and history when nothing was recovered.
-import { io } from '/socket.io/socket.io.esm.min.js';
+import { io } from '/assets/socket.io-client.js';
 
 const people = [
   { key: 'ada', name: 'Ada', other: 'Grace' },

@@ -63,7 +63,7 @@ export function spawnServer(plan: ServerPlan): Omit<ServerProcess, 'startedIn'> 
   const [command = process.execPath, ...before] = [...(plan.wrapper ?? []), process.execPath];
   const child = spawn(command, [...before, ...(plan.nodeArgs ?? []), plan.entry ?? realEntry, 'serve'], {
     env: {
-      ...process.env,
+      ...withoutDatabase(process.env),
       ...boundless,
       HOST: '127.0.0.1',
       LOG_LEVEL: 'warn',
@@ -138,4 +138,9 @@ async function waitUntilHealthy(url: string, child: ChildProcess, words: () => s
     }
   };
   if (!(await until(healthy, startWithin, 5))) throw new Error(`not healthy within ${startWithin} ms:\n${words()}`);
+}
+
+/** The caller's database is not the run's: a run on PostgreSQL names its own. */
+function withoutDatabase({ DATABASE_URL: _theirs, ...env }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return env;
 }

@@ -103,6 +103,7 @@ const testBounds: SocketBounds = {
   pingEvery: 25_000,
   silentFor: 20_000,
   events: { count: 1_000, seconds: 10 },
+  sendBuffer: 4_194_304,
   replayMax: 50_000,
 };
 

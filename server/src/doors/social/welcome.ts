@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fastifyStatic from '@fastify/static';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
@@ -22,6 +22,12 @@ const errors = errorTable({
 
 const web = fileURLToPath(new URL('../../../../web/', import.meta.url));
 
+/** The stock client as the Socket.IO server's package brings it. */
+const stockClient = resolve(
+  dirname(fileURLToPath(import.meta.resolve('socket.io/package.json'))),
+  'client-dist/socket.io.esm.min.js',
+);
+
 /** Accounts without a password: nobody can log in as them, and they are never the first person. */
 const demoPeople = [
   { username: 'demo_ada', email: 'ada@demo.invalid' },
@@ -39,6 +45,10 @@ export const welcomeRoutes =
   ({ identity, config }: WelcomeNeeds): FastifyPluginAsyncTypebox =>
   async (app) => {
     await app.register(fastifyStatic, { root: resolve(web, 'assets'), prefix: '/assets/', index: false });
+    const client = readFileSync(stockClient, 'utf8');
+    app.get('/assets/socket.io-client.js', async (_request, reply) =>
+      reply.type('text/javascript; charset=utf-8').header('cache-control', 'public, max-age=86400').send(client),
+    );
     await app.register(documentRoutes(readFileSync(resolve(web, 'document.html'), 'utf8')));
     const page = pageFor(config);
     app.get('/', async (request, reply) => reply.type('text/html; charset=utf-8').send(page(request)));

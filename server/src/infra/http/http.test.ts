@@ -54,9 +54,9 @@ test('no secret reaches the log, whatever fails', async (t) => {
   await raw(url, `NONSENSE ${canary}\r\n\r\n`);
   const log = lines.join('');
   assert.match(log, /the canary of an inner error/);
-  assert.match(log, /"url":"\/api\/v1\/auth\/me\?token=\[redacted\]&access_token=\[redacted\]&apiKey=\[redacted\]"/);
+  assert.match(log, /"url":"\/api\/v1\/auth\/me"/);
   for (const secret of [canary, accessToken, refreshToken]) assert.ok(!log.includes(secret));
-  assert.equal(loggableUrl('/a?x=1&token=2&y=3#z'), '/a?x=1&token=[redacted]&y=3#z');
+  assert.equal(loggableUrl('/a?x=1&token=2&y=3#z'), '/a');
 });
 
 test('fields with the names of secrets are taken out of any log line', () => {
@@ -188,4 +188,12 @@ test('a connection that never sends a request is closed', async (t) => {
   const answer = await raw(url, '');
   assert.match(answer, /^HTTP\/1\.1 408 /);
   assert.match(await raw(url, 'GET / HTTP/1.1\r\nHost: x\r\nX-Slow: '), /^HTTP\/1\.1 408 /);
+});
+
+test('an address full of what looks like secrets is logged at once, without its query', () => {
+  const long = `/${'?'.repeat(3_000)}${'key'.repeat(3_000)}`;
+  const started = performance.now();
+  assert.equal(loggableUrl(long), '/');
+  assert.equal(loggableUrl('/a/b;token=x?y'), '/a/b');
+  assert.ok(performance.now() - started < 1_000);
 });

@@ -53,7 +53,12 @@ export function createHttp(options: HttpOptions): Http {
     bodyLimit,
     requestTimeout: 60_000,
     // Node counts a new connection as one whose headers have not come; looked at twice within the time.
-    http: { headersTimeout: (options.silentSeconds ?? 20) * 1_000, connectionsCheckingInterval: 500 },
+    http: {
+      headersTimeout: (options.silentSeconds ?? 20) * 1_000,
+      connectionsCheckingInterval: 500,
+      // An offer of HTTP/2 is no upgrade: the request is answered as it is.
+      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
+    },
     frameworkErrors: fail,
     clientErrorHandler: (error, socket) => answerUnreadable(error.code, socket, envelopeOf('/')),
   });

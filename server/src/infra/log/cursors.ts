@@ -42,7 +42,7 @@ export class Cursors {
 
   untrack(feed: Feed): void {
     if (!this.#feeds.delete(feed)) return;
-    if (feed.cursor > (this.#stored.get(feed) ?? 0)) raise(this.#left, feed);
+    if (isTaken(feed) && feed.cursor > (this.#stored.get(feed) ?? 0)) raise(this.#left, feed);
   }
 
   /** Where a session without an offset goes on; a new session at its account's highest. */
@@ -61,7 +61,7 @@ export class Cursors {
     const changed = this.#left;
     this.#left = new Map();
     for (const feed of this.#feeds) {
-      if (feed.cursor <= (this.#stored.get(feed) ?? 0)) continue;
+      if (feed.cursor <= (this.#stored.get(feed) ?? 0) || !isTaken(feed)) continue;
       this.#stored.set(feed, feed.cursor);
       raise(changed, feed);
     }
@@ -94,6 +94,9 @@ export class Cursors {
     });
   }
 }
+
+/** What still waits in this process has not been written to its client: its cursor would promise too much. */
+const isTaken = (feed: Feed): boolean => feed.outlet.buffered() === 0;
 
 function raise(pending: Map<number, Pending>, { reader, cursor }: Feed): void {
   const known = pending.get(reader.session);

@@ -127,7 +127,9 @@ export class Hub {
     return connection;
   }
 
+  /** Twice is as once. */
   close(connection: Connection): void {
+    if (this.#bySession.get(connection.principal.sessionId)?.has(connection) !== true) return;
     this.#delivery.leave(connection.feed);
     this.#cursors.untrack(connection.feed);
     const { id, sessionId } = connection.principal;
@@ -137,6 +139,11 @@ export class Hub {
     const kept = this.#bySession.get(sessionId);
     kept?.delete(connection);
     if (kept?.size === 0) this.#bySession.delete(sessionId);
+  }
+
+  /** Before all transports close: what is still written then reaches nobody for sure, and must not count as seen. */
+  closeAll(): void {
+    for (const connections of [...this.#bySession.values()]) for (const one of [...connections.keys()]) this.close(one);
   }
 
   /** Ends every connection of these login sessions on this node. */

@@ -24,6 +24,9 @@ export type SocketIoOptions = {
   onFailure: (error: unknown) => void;
 };
 
+/** Packets of a connection that has not asked to connect. */
+const earlyPackets = 16;
+
 /** What the authentication leaves for the connection handler. */
 type Admission = { principal: Principal; start: Start } | { refused: true };
 type Admitted = Socket<Record<string, never>, Record<string, never>, Record<string, never>, { admission?: Admission }>;
@@ -41,15 +44,25 @@ export function serveSocketIo(options: SocketIoOptions): Server {
     pingInterval: bounds.pingEvery,
     pingTimeout: bounds.silentFor,
     destroyUpgrade: false,
+    // The bundle is served with the start page; from here everybody could have it compressed at any cost.
+    serveClient: false,
     cors: origins === '*' ? { origin: '*' } : { origin: origins, credentials: true },
     allowRequest: (request, decide) => decide(null, isAllowedOrigin(request.headers.origin, origins)),
   });
-  io.engine.on('connection', (connection: EngineConnection) => {
-    gate.attach(connection);
+  const begun = new WeakSet<object>();
+  io.engine.on('connection', (connection: Socket['conn']) => {
+    gate.attach(connection as unknown as EngineConnection);
+    boundEarlyPackets(connection, begun);
     // Long polling waits 30 seconds for one more request of a client that is being closed; it has been told by then.
     Object.assign(connection.transport, { closeTimeout: 1_000 });
   });
   io.use((socket: Admitted, next) => {
+    // One connection is one client: a second CONNECT on it would begin a feed beside the first.
+    if (begun.has(socket.conn)) {
+      socket.conn.close(true);
+      return;
+    }
+    begun.add(socket.conn);
     admit(socket, options).then(
       (admission) => {
         socket.data.admission = admission;
@@ -64,6 +77,8 @@ export function serveSocketIo(options: SocketIoOptions): Server {
   });
   const newest = new Map<string, Admitted>();
   io.on('connection', (socket: Admitted) => {
+    // It may have gone while it was admitted; then nobody would end what begins here.
+    if (!socket.connected) return;
     const { admission } = socket.data;
     if (admission === undefined || 'refused' in admission) {
       refuse(socket, gate);
@@ -73,6 +88,16 @@ export function serveSocketIo(options: SocketIoOptions): Server {
     begin(socket, admission, { door, hub, gate, bounds });
   });
   return io;
+}
+
+/** Before its CONNECT a client has nothing to say; who goes on talking is answered each time and may not read it. */
+function boundEarlyPackets(connection: Socket['conn'], begun: WeakSet<object>): void {
+  let packets = 0;
+  const count = (): void => {
+    if (begun.has(connection)) connection.off('packet', count);
+    else if (++packets > earlyPackets) connection.close(true);
+  };
+  connection.on('packet', count);
 }
 
 /** Recovery without anything kept: the pid is signed, the offset is ours, and the replay happens after the middleware. */
@@ -149,6 +174,11 @@ function begin(
   socket.onAny((event: string, ...given: unknown[]) => {
     const last = given.at(-1);
     const acknowledge = typeof last === 'function' ? (reply: unknown) => void last(reply) : undefined;
+    // Who asks and does not read the answers must not fill the memory with them.
+    if (outlet.buffered() > bounds.sendBuffer) {
+      socket.conn.close(true);
+      return;
+    }
     // Of a binary event all its packets count.
     const arrived = { event, input: given[0], bytes };
     bytes = 0;

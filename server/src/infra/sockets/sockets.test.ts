@@ -416,3 +416,60 @@ test('all packets of a binary event count towards its size', async (t) => {
   const small = await stock.ask('echo', 'small');
   assert.equal(field(small, 'success'), true);
 });
+
+test('an upgrade that is refused and reset at once ends no process, and no connection stays open', async (t) => {
+  const server = await openSockets(t);
+  const { port } = new URL(server.url);
+  for (let time = 0; time < 60; time += 1) {
+    const socket = connectTcp(Number(port), '127.0.0.1');
+    socket.on('error', () => {});
+    await once(socket, 'connect');
+    socket.write('GET /nope HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    if (time % 2 === 0) await new Promise((resolve) => setImmediate(resolve));
+    socket.resetAndDestroy();
+  }
+  const stays = connectTcp({ port: Number(port), host: '127.0.0.1', allowHalfOpen: true });
+  stays.write('GET /nope HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+  stays.resume();
+  await once(stays, 'end');
+  stays.destroy();
+  await connected(t, server, { token: '1' });
+});
+
+test('a second CONNECT on one connection ends it, and leaves nobody online', async (t) => {
+  const server = await openSockets(t);
+  const raw = await rawSocketIo(t, server);
+  raw.socket.send('40{"token":"1"}');
+  raw.socket.send('40{"token":"1"}');
+  await raw.closed;
+  for (let wait = 0; wait < 100 && server.hub.isOnline('user-1'); wait += 1)
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(server.hub.isOnline('user-1'), false);
+});
+
+test('who talks on without ever connecting is cut', async (t) => {
+  const server = await openSockets(t);
+  const raw = await rawSocketIo(t, server);
+  for (let time = 0; time < 40; time += 1) raw.socket.send('40/f,');
+  await raw.closed;
+});
+
+test('who ignores the close of an ended session is heard no more, and gone in a second', async (t) => {
+  const heard: unknown[] = [];
+  const server = await openSockets(t, {
+    events: {
+      note: async (_connection, input) => {
+        heard.push(input);
+        return () => null;
+      },
+    },
+  });
+  const plain = plainClient(t, server, { token: '1' });
+  await plain.ear.until('connected');
+  // The client's side of the closing handshake never comes.
+  Object.assign(plain.socket, { close: () => {} });
+  server.hub.endSessions(['session-1'], 'over');
+  plain.socket.send(JSON.stringify({ event: 'note', data: 'too late' }));
+  await plain.closed;
+  assert.deepEqual(heard, []);
+});

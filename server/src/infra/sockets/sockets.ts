@@ -41,6 +41,8 @@ export type SocketBounds = Readonly<{
   /** Without an answer to a ping for this long a connection is dead. */
   silentFor: number;
   events: { count: number; seconds: number };
+  /** Bytes that may wait for a client that goes on asking. */
+  sendBuffer: number;
   replayMax: number;
 }>;
 

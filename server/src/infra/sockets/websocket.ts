@@ -23,6 +23,9 @@ export type WebSocketOptions = {
   onFailure: (error: unknown) => void;
 };
 
+/** How long a client may take to answer a close, in milliseconds. */
+const closeWithin = 1_000;
+
 /**
  * Plain WebSockets. A client says `?since=<offset>` to go on where it was; its first frame tells whether that was
  * possible (`recovered`). Client frames: `{"event", "data", "id"?}`; with an `id` the answer is `{"reply": id, …}`.
@@ -36,16 +39,13 @@ export function serveWebSocket(options: WebSocketOptions): { close(): void } {
     handleProtocols: (offered) => (offered.has('bearer') ? 'bearer' : false),
   });
   const upgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
+    // Node takes its own listener off a stream that is upgraded: a reset would end the process.
+    stream.on('error', () => stream.destroy());
+    // Engine.IO answers for its own path, which it compares as it was sent; two answers to one upgrade must not be.
+    if (request.url?.startsWith('/socket.io/')) return;
     const url = URL.parse(request.url ?? '/', 'http://server');
-    if (url?.pathname !== path) {
-      // Engine.IO answers for its own path, which it compares as it was sent; everything else is nobody's.
-      if (!request.url?.startsWith('/socket.io/')) stream.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n');
-      return;
-    }
-    if (!isAllowedOrigin(request.headers.origin, origins)) {
-      stream.end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n');
-      return;
-    }
+    if (url?.pathname !== path) return deny(stream, '404 Not Found');
+    if (!isAllowedOrigin(request.headers.origin, origins)) return deny(stream, '403 Forbidden');
     sockets.handleUpgrade(request, stream, head, (socket) => {
       accept(socket, request, Object.fromEntries(url.searchParams), options).catch((error) => {
         options.onFailure(error);
@@ -61,6 +61,11 @@ export function serveWebSocket(options: WebSocketOptions): { close(): void } {
       sockets.close();
     },
   };
+}
+
+/** Says so and ends the connection, whether its other end does or not. */
+function deny(stream: Duplex, status: string): void {
+  stream.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`, () => stream.destroy());
 }
 
 async function accept(
@@ -88,7 +93,13 @@ async function accept(
   const start = await hub.startFor(principal, query.since);
   clearTimeout(late);
   if (socket.readyState !== socket.OPEN) return;
-  const end = (reason: string): void => socket.close(closeCodes.SESSION_ENDED.code, reason);
+  // From here on nothing is heard and nothing counts as seen, also when the client does not answer the close.
+  const end = (reason: string): void => {
+    hub.close(connection);
+    socket.removeAllListeners('message');
+    socket.close(closeCodes.SESSION_ENDED.code, reason);
+    setTimeout(() => socket.terminate(), closeWithin).unref();
+  };
   const id = crypto.randomUUID();
   const connection = hub.open({ id, principal, outlet, present: door.present, start }, end);
   socket.on('close', () => hub.close(connection));
@@ -109,6 +120,11 @@ type Receiver = {
 };
 
 function receive(data: Buffer, { door, connection, outlet, rate, bounds }: Receiver): void {
+  // Who asks and does not read the answers must not fill the memory with them.
+  if (outlet.buffered() > bounds.sendBuffer) {
+    outlet.cut('Nothing is read');
+    return;
+  }
   const frame = parseFrame(data);
   const acknowledge =
     frame.id === undefined ? undefined : (reply: object) => outlet.write(JSON.stringify({ reply: frame.id, ...reply }));

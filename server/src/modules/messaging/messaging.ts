@@ -7,7 +7,14 @@ import { idBytes, idOf, newIdText } from '../../kernel/ids.ts';
 import type { Principal } from '../../kernel/principal.ts';
 import { messagingErrors } from './errors.ts';
 import { type ConversationRow, History } from './history.ts';
-import { type Message, type MessageDraft, type MessageList, metadataLimit, type Page } from './schema.ts';
+import {
+  type Message,
+  type MessageDraft,
+  type MessageList,
+  metadataDepth,
+  metadataLimit,
+  type Page,
+} from './schema.ts';
 import { type Draft, isSameInput, type MessageStore } from './store.ts';
 
 export type MessagingOptions = {
@@ -20,7 +27,7 @@ export type MessagingOptions = {
   /** The internal number of an account that exists. */
   findAccount: (id: string) => Promise<{ account: number } | undefined>;
   /** The internal number of a group, and whether anybody signed in may read it. */
-  findGroup: (id: string) => Promise<{ group: number; isPublic: boolean } | undefined>;
+  findGroup: (id: string) => Promise<{ group: number; isPublic: boolean; isSecret: boolean } | undefined>;
 };
 
 /** Direct and group messages: who may write and read them, and what becomes of them. */
@@ -76,7 +83,9 @@ export class Messaging {
   async groupHistory(principal: Principal, groupId: string, page: Page): Promise<MessageList> {
     const found = await this.#options.findGroup(groupId);
     if (found === undefined) throw new Refusal(messagingErrors.GROUP_NOT_FOUND);
-    if ((await this.#readableGroup(principal, groupId)) === undefined) throw new Refusal(messagingErrors.NOT_A_MEMBER);
+    if ((await this.#readableGroup(principal, groupId)) === undefined) {
+      throw new Refusal(found.isSecret ? messagingErrors.GROUP_NOT_FOUND : messagingErrors.NOT_A_MEMBER);
+    }
     return this.#list(await this.#history.conversation(0, found.group), page);
   }
 
@@ -134,10 +143,7 @@ export class Messaging {
   #prepare(principal: Principal, given: MessageDraft): Draft {
     const { content, type, receiverId, groupId, parentId, metadata, clientId } = given;
     const target = targetOf(receiverId ?? null, groupId ?? null);
-    const metadataText = metadata == null ? null : JSON.stringify(metadata);
-    if (metadataText !== null && Buffer.byteLength(metadataText) > metadataLimit) {
-      throw new Refusal(commonErrors.INVALID_INPUT, { message: `metadata may have ${metadataLimit} bytes` });
-    }
+    const metadataText = textOf(metadata ?? null);
     const parent = parentId == null ? null : known(parentId, messagingErrors.PARENT_NOT_FOUND);
     return {
       sender: principal.account,
@@ -155,6 +161,30 @@ export class Messaging {
       at: this.#clock.now(),
     };
   }
+}
+
+/** Metadata as it is stored. Its depth is looked at first: writing JSON descends once a level, and the stack ends. */
+function textOf(metadata: Record<string, unknown> | null): string | null {
+  if (metadata === null) return null;
+  if (!isShallow(metadata)) {
+    throw new Refusal(commonErrors.INVALID_INPUT, { message: `metadata may be nested ${metadataDepth} levels deep` });
+  }
+  const text = JSON.stringify(metadata);
+  if (Buffer.byteLength(text) > metadataLimit) {
+    throw new Refusal(commonErrors.INVALID_INPUT, { message: `metadata may have ${metadataLimit} bytes` });
+  }
+  return text;
+}
+
+function isShallow(metadata: object): boolean {
+  let level: object[] = [metadata];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth >= metadataDepth) return false;
+    level = level
+      .flatMap((holder) => Object.values(holder))
+      .filter((value) => typeof value === 'object' && value !== null);
+  }
+  return true;
 }
 
 function targetOf(receiverId: string | null, groupId: string | null): Draft['target'] {

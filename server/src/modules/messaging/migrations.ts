@@ -82,7 +82,7 @@ async function createAppend(db: Kysely<unknown>): Promise<void> {
                when d.receiver is not null and r.id is null then 'no_receiver'
                when d.group_id is not null and g.id is null then 'no_group'
                when d.group_id is not null and not exists (select from readers m
-                 where m.account = d.sender and m.topic = g.id * 8 + 1 and m.to_seq is null) then 'not_member'
+                 where m.account = d.sender and m.topic = g.id * 8 + 1 and m.to_seq is null) then case g.type when 'SECRET' then 'no_group' else 'not_member' end
                when d.parent is not null and p.seq is null then 'no_parent'
                when c.id is null then 'no_conversation'
                else 'sent' end as verdict

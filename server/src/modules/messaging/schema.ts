@@ -7,6 +7,8 @@ export type MessageStatus = (typeof messageStatuses)[number];
 
 /** Bytes of `metadata` as JSON. */
 export const metadataLimit = 16_384;
+/** Objects and lists inside each other. */
+export const metadataDepth = 32;
 
 const id = Type.String({ minLength: 1, maxLength: 64 });
 const nothing = Type.Null();

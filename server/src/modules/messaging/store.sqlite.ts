@@ -108,7 +108,9 @@ export class SqliteMessageStore implements MessageStore {
   #groupPlace(draft: Draft): Place | ErrorValue {
     const found = this.#statements.findGroup.get(draft.target.id, draft.sender);
     if (found === undefined) return messagingErrors.GROUP_NOT_FOUND;
-    if (found.member === null) return messagingErrors.NOT_A_MEMBER;
+    if (found.member === null) {
+      return found.type === 'SECRET' ? messagingErrors.GROUP_NOT_FOUND : messagingErrors.NOT_A_MEMBER;
+    }
     return { conversation: numberOrNull(found.conversation), receiver: null, group: Number(found.id) };
   }
 
@@ -140,7 +142,7 @@ function prepare({ writer }: SqliteSql) {
     ),
     isAlive: writer.prepare('SELECT 1 FROM accounts WHERE id = ? AND deleted_at IS NULL'),
     findGroup: writer.prepare(
-      `SELECT g.id, c.id AS conversation,
+      `SELECT g.id, g.type, c.id AS conversation,
          (SELECT 1 FROM readers r WHERE r.account = ?2 AND r.topic = g.id * 8 + 1 AND r.to_seq IS NULL) AS member
        FROM groups g LEFT JOIN conversations c ON c.low = 0 AND c.high = g.id
        WHERE g.public_id = unhex(?1, '-')`,
