@@ -24,6 +24,9 @@ export type SocketIoOptions = {
   onFailure: (error: unknown) => void;
 };
 
+/** Events between two looks at what waits for their client. */
+const lookAtBuffer = 16;
+
 /** Packets of a connection that has not asked to connect. */
 const earlyPackets = 16;
 
@@ -168,6 +171,7 @@ function begin(
   let connection: Connection | undefined;
   const rate = new EventRate(bounds.events);
   let bytes = 0;
+  let asked = 0;
   socket.conn.on('packet', ({ data }) => {
     bytes += typeof data === 'string' ? Buffer.byteLength(data) : (data?.length ?? 0);
   });
@@ -175,7 +179,8 @@ function begin(
     const last = given.at(-1);
     const acknowledge = typeof last === 'function' ? (reply: unknown) => void last(reply) : undefined;
     // Who asks and does not read the answers must not fill the memory with them.
-    if (outlet.buffered() > bounds.sendBuffer) {
+    asked += 1;
+    if (asked % lookAtBuffer === 0 && outlet.buffered() > bounds.sendBuffer) {
       socket.conn.close(true);
       return;
     }
