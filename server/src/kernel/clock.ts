@@ -4,6 +4,14 @@ export interface Clock {
   now(): number;
 }
 
+/** Runs `act` once after so many milliseconds, unless what it answers is called before. Keeps no process alive. */
+export type Later = (act: () => void, milliseconds: number) => () => void;
+
+export const later: Later = (act, milliseconds) => {
+  const timer = setTimeout(act, milliseconds).unref();
+  return () => clearTimeout(timer);
+};
+
 export const systemClock: Clock = { now: Date.now };
 
 let lastTime = 0;

@@ -2,7 +2,7 @@
 export const roles = ['GUEST', 'EMPLOYER', 'MANAGER', 'HR', 'ADMIN'] as const;
 export type Role = (typeof roles)[number];
 
-/** Who acts, as proven by a verified token; every module function takes one first. */
+/** Who acts, as proven by a verified token; every function that acts for somebody takes one first. */
 export type Principal = Readonly<{
   /** Internal number of the account. */
   account: number;
@@ -13,4 +13,6 @@ export type Principal = Readonly<{
   /** Public id of the login session, a UUID: the `sid` of its tokens. */
   sessionId: string;
   role: Role;
+  /** When the proof ends, in milliseconds since 1970: a live connection must not outlast it. */
+  until: number;
 }>;

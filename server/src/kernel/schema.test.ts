@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import { Refusal } from './errors.ts';
 import { compileCheck } from './schema.ts';
 
-const key = Type.String({ pattern: '^[!-~]{8,128}$', fault: 'must have 8 to 128 printable characters' });
+const key = Type.String({ pattern: '^[!-~]{8,128}$', 'x-fault': 'must have 8 to 128 printable characters' });
 const check = compileCheck(
   Type.Object({
     key: Type.Optional(Type.Union([key, Type.Null()])),

@@ -28,7 +28,7 @@ export function compileCheck<Schema extends TSchema>(schema: Schema): Check<Stat
 }
 
 /**
- * The first fault in words for a person. A schema says in its option `fault` what a value that breaks its pattern or
+ * The first fault in words for a person. A schema says in its option `x-fault` what a value that breaks its pattern or
  * format is or must be (`is not an email address`): nobody should have to read a regular expression. Of alternatives,
  * the first one's fault is told, and of constants all of them.
  */
@@ -40,7 +40,7 @@ export function wordFaults(schema: unknown, faults: readonly Fault[]): Readonly<
   if (constants.length > 0) return { path, words: oneOf(constants.map(({ params }) => read(params, 'allowedValue'))) };
   if (first.keyword === 'enum') return { path, words: oneOf([read(first.params, 'allowedValues')].flat()) };
   if (first.keyword === 'pattern' || first.keyword === 'format') {
-    const said = read(first.schemaPath.split('/').slice(1).reduce(read, schema), 'fault');
+    const said = read(first.schemaPath.split('/').slice(1).reduce(read, schema), 'x-fault');
     return { path, words: typeof said === 'string' ? said : 'is not written as it should be' };
   }
   return { path, words: first.message ?? 'is not valid' };

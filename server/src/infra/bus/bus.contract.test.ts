@@ -33,6 +33,18 @@ for (const [name, open] of buses) {
     assert.deepEqual(heard, ['b']);
   });
 
+  test(`${name}: a signal reaches every listener of signals, and none of announcements`, async () => {
+    const bus = await open();
+    const heard: string[] = [];
+    bus.onAnnounced(() => void heard.push('announced'));
+    const stop = bus.onSignal(({ type, topics }) => void heard.push(`${type} ${topics.join()}`));
+    bus.signal({ topics: [8, 17], type: 'typing', body: {} });
+    stop();
+    bus.signal({ topics: [8], type: 'typing', body: {} });
+    assert.deepEqual(heard, ['typing 8,17']);
+    await bus.close();
+  });
+
   test(`${name}: an announcement that nobody hears is lost without harm`, async () => {
     const bus = await open();
     bus.announce([row(1, 8)]);

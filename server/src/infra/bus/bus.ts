@@ -1,4 +1,5 @@
 import type { Row } from '../log/log.ts';
+import type { Signal } from '../log/signal.ts';
 
 /**
  * What carries words between nodes. Promises: `announce` reaches every node that listens, this one too, mostly once and
@@ -10,5 +11,9 @@ export interface Bus {
   announce(rows: readonly Row[]): void;
   /** Returns what ends the listening. */
   onAnnounced(listener: (rows: readonly Row[]) => void): () => void;
+  /** What goes past the log: it reaches every node that listens, this one too, at most once. */
+  signal(signal: Signal): void;
+  /** Returns what ends the listening. */
+  onSignal(listener: (signal: Signal) => void): () => void;
   close(): Promise<void>;
 }

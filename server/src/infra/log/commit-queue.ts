@@ -117,7 +117,8 @@ export class CommitQueue {
       this.#hooks.finishing();
     } catch (error) {
       this.#rollback();
-      this.#isolate(entries, error);
+      if (isOfStorage(error)) for (const entry of entries) entry.reject(asUnavailable(error));
+      else this.#isolate(entries, error);
       return;
     }
     if (!this.#commit(entries)) return;
@@ -126,7 +127,7 @@ export class CommitQueue {
     });
   }
 
-  /** A draft that broke the batch must not take its neighbours along: each runs again alone, and only it fails. */
+  /** A draft that broke the batch must not take its neighbours along: each runs again alone, and only that one fails. */
   #isolate(entries: readonly DraftEntry[], error: unknown): void {
     if (entries.length === 1) entries[0]?.reject(error);
     else for (const entry of entries) this.#commitDrafts([entry]);
@@ -172,7 +173,7 @@ export class CommitQueue {
       this.#statements.back.run();
       this.#statements.release.run();
       this.#hooks.backTo(mark);
-      return () => entry.reject(error);
+      return () => entry.reject(isOfStorage(error) ? asUnavailable(error) : error);
     }
   }
 
@@ -201,6 +202,13 @@ export class CommitQueue {
     this.#hooks.rolledBack();
   }
 }
+
+/** SQLite's result codes for what is wrong with the file and no draft's fault: trying again would only take as long again. */
+const storageCodes = new Set([5, 6, 7, 8, 10, 11, 13, 14]);
+
+/** Busy, locked, out of memory, read-only, input or output, corrupt, full, cannot open (https://sqlite.org/rescode.html). */
+const isOfStorage = (error: unknown): boolean =>
+  error instanceof Error && 'errcode' in error && storageCodes.has(Number(error.errcode) & 0xff);
 
 const asUnavailable = (error: unknown): Refusal =>
   new Refusal(commonErrors.UNAVAILABLE, { message: 'The change could not be stored, please retry', cause: error });

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { openTestDatabase } from '../../../test/support/database.ts';
-import { feedOf } from '../../../test/support/feeds.ts';
+import { feedOf, type HandFeed } from '../../../test/support/feeds.ts';
 import type { Sql } from '../sql/sql.ts';
 import { Cursors } from './cursors.ts';
 import type { Feed } from './feed.ts';
 import type { Log } from './log.ts';
 
-type House = { sql: Sql; log: Log; cursors: Cursors; feeds: Set<Feed> };
+type House = { sql: Sql; log: Log; cursors: Cursors; feeds: Set<Feed>; failures: unknown[] };
 
 async function open(t: TestContext): Promise<House> {
   const { sql, log } = await openTestDatabase(t);
@@ -17,16 +17,20 @@ async function open(t: TestContext): Promise<House> {
 /** Over the same tables, with nothing in memory: after a restart. */
 function openOver(sql: Sql, log: Log): House {
   const feeds = new Set<Feed>();
-  const cursors = new Cursors({ sql, log, feedsOf: () => feeds });
-  return { sql, log, cursors, feeds };
+  const failures: unknown[] = [];
+  const onFailure = (error: unknown): void => void failures.push(error);
+  const cursors = new Cursors({ sql, log, feedsOf: () => feeds, onFailure });
+  return { sql, log, cursors, feeds, failures };
 }
 
-function connect({ cursors, feeds }: House, session: number, cursor: number): Feed {
-  const { feed } = feedOf(1, { session, cursor });
-  feeds.add(feed);
-  cursors.track(feed);
-  return feed;
+function connectWith({ cursors, feeds }: House, session: number, cursor: number): HandFeed {
+  const made = feedOf(1, { session, cursor });
+  feeds.add(made.feed);
+  cursors.track(made.feed);
+  return made;
 }
+
+const connect = (house: House, session: number, cursor: number): Feed => connectWith(house, session, cursor).feed;
 
 function disconnect({ cursors, feeds }: House, feed: Feed): void {
   feeds.delete(feed);
@@ -86,6 +90,97 @@ test('a stored cursor never goes back', async (t) => {
   await house.cursors.store();
   assert.deepEqual(await stored(house.sql), [[1, 12]]);
   await house.cursors.close();
+});
+
+test('what still waits for a client does not count as seen: not at a reconnect, not stored, not at its end', async (t) => {
+  const house = await open(t);
+  const { feed, outlet } = connectWith(house, 1, 3);
+  feed.cursor = 7;
+  assert.equal(await house.cursors.of(1, 1), 7);
+  feed.cursor = 9;
+  outlet.waiting = 5;
+  assert.equal(await house.cursors.of(1, 1), 7);
+  await house.cursors.store();
+  assert.deepEqual(await stored(house.sql), [[1, 7]]);
+  disconnect(house, feed);
+  await house.cursors.store();
+  assert.deepEqual([await house.cursors.of(1, 1), await stored(house.sql)], [7, [[1, 7]]]);
+  await house.cursors.close();
+});
+
+test('what a client has answered behind counts as seen, though more waits again', async (t) => {
+  const house = await open(t);
+  const { feed, outlet } = connectWith(house, 1, 3);
+  outlet.waiting = 5;
+  feed.cursor = 7;
+  feed.answered();
+  feed.cursor = 9;
+  assert.equal(await house.cursors.of(1, 1), 7);
+  await house.cursors.close();
+});
+
+test('a connection that began above what is stored is stored without a new row', async (t) => {
+  const house = await open(t);
+  disconnect(house, connect(house, 1, 5));
+  await house.cursors.store();
+  const resumed = openOver(house.sql, house.log);
+  connect(resumed, 1, 9);
+  await resumed.cursors.store();
+  assert.deepEqual(await stored(house.sql), [[1, 9]]);
+  await resumed.cursors.close();
+  await house.cursors.close();
+});
+
+test('what could not be written is reported, still known, and written the next time', async (t) => {
+  const { sql, log } = await openTestDatabase(t);
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const house = openOver(sql, log);
+  const gone = connect(house, 1, 0);
+  gone.cursor = 7;
+  disconnect(house, gone);
+  const here = connect(house, 2, 0);
+  here.cursor = 8;
+  const write = log.write.bind(log);
+  log.write = async () => {
+    throw new Error('a full disk');
+  };
+  t.mock.timers.tick(5_000);
+  while (house.failures.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(house.failures.map(String), ['Error: a full disk']);
+  log.write = write;
+  assert.equal(await house.cursors.of(1, 1), 7);
+  await house.cursors.close();
+  assert.deepEqual(await stored(sql), [
+    [1, 7],
+    [2, 8],
+  ]);
+});
+
+test('who comes back while cursors are being written goes on where it was', async (t) => {
+  const house = await open(t);
+  const gone = connect(house, 1, 0);
+  gone.cursor = 7;
+  disconnect(house, gone);
+  const write = house.log.write.bind(house.log);
+  let written = (): void => {};
+  const held = new Promise<void>((resolve) => {
+    written = resolve;
+  });
+  house.log.write = async (act) => {
+    await held;
+    return write(act);
+  };
+  const storing = house.cursors.store();
+  assert.equal(await house.cursors.of(1, 1), 7);
+  // What is raised meanwhile is not taken for written.
+  const again = connect(house, 1, 7);
+  again.cursor = 9;
+  disconnect(house, again);
+  written();
+  await storing;
+  assert.equal(await house.cursors.of(1, 1), 9);
+  await house.cursors.close();
+  assert.deepEqual(await stored(house.sql), [[1, 9]]);
 });
 
 test('only what has changed is written again, in slices', async (t) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { feedOf, openRoom, plainly, row } from '../../../test/support/feeds.ts';
 import { topicOf } from './topic.ts';
-import type { Present } from './wire-event.ts';
+import type { Words } from './wire-event.ts';
 
 const [ada, bob] = [topicOf('user', 1), topicOf('user', 2)];
 const group = topicOf('group', 1);
@@ -105,13 +105,37 @@ test('a log that cannot be read is reported, and the next look goes on', async (
   assert.deepEqual(one.outlet.numbers, [1]);
 });
 
+test('a row that is missing stops the loop there and is reported once, whatever is announced behind it', async (t) => {
+  const { log, delivery, join, failures } = openRoom(t);
+  const one = await join(1);
+  let reads = 0;
+  log.before = async (what) => {
+    if (what === 'rowsAfter') reads += 1;
+    if (reads > 20) throw new Error('read again and again');
+  };
+  log.commit(row(1, ada), row(3, ada));
+  await delivery.look();
+  assert.deepEqual(one.outlet.numbers, [1]);
+  delivery.take(log.commit(row(4, ada)));
+  for (let turns = 0; turns < 5; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+  await delivery.look();
+  assert.deepEqual(failures.map(String), ['Error: Row 2 is missing from the log; nothing above it is delivered']);
+  assert.deepEqual([one.outlet.numbers, delivery.delivered], [[1], 1]);
+  log.rows.splice(1, 0, row(2, ada));
+  await delivery.look();
+  assert.deepEqual(one.outlet.numbers, [1, 2, 3, 4]);
+});
+
 test('a door that throws on a row is reported and counted, and everybody else and the next rows go on', async (t) => {
   const { log, delivery, join, failures } = openRoom(t);
-  const throwing: Present = (found, offset) => {
-    if (found.seq === 2) throw new Error('cannot say this');
-    return plainly(found, offset);
+  const words: Words = {
+    ...plainly,
+    row: (found, offset) => {
+      if (found.seq === 2) throw new Error('cannot say this');
+      return plainly.row(found, offset);
+    },
   };
-  const [one, two] = [await join(1, { present: throwing }), await join(1)];
+  const [one, two] = [await join(1, { words }), await join(1)];
   delivery.take(log.commit(row(1, ada), row(2, ada), row(3, ada)));
   assert.deepEqual(one.outlet.numbers, [1, 3]);
   assert.deepEqual(two.outlet.numbers, [1, 2, 3]);
@@ -121,7 +145,7 @@ test('a door that throws on a row is reported and counted, and everybody else an
 
 test('a row that is nothing at a door moves the cursor all the same', async (t) => {
   const { log, delivery, join } = openRoom(t);
-  const one = await join(1, { present: () => null });
+  const one = await join(1, { words: { ...plainly, row: () => null } });
   delivery.take(log.commit(row(1, ada)));
   assert.deepEqual([one.outlet.sent.length, one.feed.cursor], [0, 1]);
 });
@@ -129,14 +153,47 @@ test('a row that is nothing at a door moves the cursor all the same', async (t) 
 test('a row is put into words once for all the sockets of a door', async (t) => {
   const { log, delivery, join } = openRoom(t);
   let asked = 0;
-  const present: Present = (found, offset) => {
-    asked += 1;
-    return plainly(found, offset);
+  const words: Words = {
+    ...plainly,
+    row: (found, offset) => {
+      asked += 1;
+      return plainly.row(found, offset);
+    },
   };
-  const feeds = await Promise.all(Array.from({ length: 50 }, () => join(1, { present })));
+  const feeds = await Promise.all(Array.from({ length: 50 }, () => join(1, { words })));
   delivery.take(log.commit(row(1, ada), row(2, ada)));
   assert.equal(asked, 2);
   assert.equal(new Set(feeds.map(({ outlet }) => outlet.sent[0])).size, 1);
+});
+
+test('a signal reaches each live connection of its topics once, and no cursor moves', async (t) => {
+  const { delivery, join } = openRoom(t);
+  const [ada1, ada2, bob] = [await join(1), await join(1), await join(2)];
+  delivery.signal({ topics: [topicOf('user', 1), topicOf('user', 2), topicOf('user', 1)], type: 'typing', body: 7 });
+  assert.deepEqual(
+    [ada1, ada2, bob].map(({ outlet }) => outlet.numbers),
+    [[7], [7], [7]],
+  );
+  delivery.signal({ topics: [topicOf('user', 1), topicOf('user', 2)], type: 'typing', body: 8, except: [1] });
+  assert.deepEqual(
+    [ada1, ada2, bob].map(({ outlet }) => outlet.numbers),
+    [[7], [7], [7, 8]],
+  );
+  assert.deepEqual([bob.outlet.sent[0]?.offset, bob.feed.cursor], [null, 0]);
+});
+
+test('a signal that is a text is followed by what the reader has seen; a slow reader and one that catches up get none', async (t) => {
+  const { log, delivery, join } = openRoom(t);
+  const one = await join(1);
+  delivery.take(log.commit(row(1, ada)));
+  delivery.signal({ topics: [ada], type: 'push', body: 'text' });
+  assert.equal(one.outlet.sent[1]?.offset, `${log.epoch}.1`);
+  one.outlet.waiting = 2_000_000;
+  delivery.signal({ topics: [ada], type: 'push', body: 1 });
+  one.outlet.waiting = 0;
+  delivery.pause(one.feed);
+  delivery.signal({ topics: [ada], type: 'push', body: 1 });
+  assert.equal(one.outlet.sent.length, 2);
 });
 
 test('a reaction runs before the readers of the row hear of it; one that throws stops nothing', async (t) => {

@@ -2,7 +2,8 @@ import type { Feed } from './feed.ts';
 import type { Log, Row } from './log.ts';
 import { formatOffset } from './offset.ts';
 import type { Recent } from './recent.ts';
-import type { Gate, Reader, WireEvent } from './wire-event.ts';
+import type { Signal } from './signal.ts';
+import { type Forms, type Gate, WireEvent, type Words } from './wire-event.ts';
 
 export type DeliveryOptions = {
   log: Log;
@@ -19,7 +20,7 @@ const lookEvery = 1_000;
 const walkPage = 500;
 
 /** A row's forms at each door that has been asked for them. */
-export type FormsByDoor = Map<Feed['present'], ((reader: Reader) => WireEvent | null) | null>;
+export type FormsByDoor = Map<Words, Forms | null>;
 
 /**
  * The delivery loop of this node: walks the log in `seq` order from the last row it has delivered to the head and hands
@@ -40,6 +41,8 @@ export class Delivery {
   readonly #timer: NodeJS.Timeout;
   #walking: Promise<void> | undefined;
   #delivered: number;
+  /** The row at which the loop stands because the log does not have it. */
+  #missing = 0;
   #failures = 0;
   /** Called with a feed that must catch up because its client reads too slowly. */
   onBehind: (feed: Feed) => void = () => {};
@@ -81,6 +84,21 @@ export class Delivery {
     }
     this.#deliver(rows);
     if (this.#early.size > 0) this.#takeEarly();
+  }
+
+  /** Hands a signal to the live connections that read one of its topics. Who reads too slowly does not get it. */
+  signal(signal: Signal): void {
+    this.#gate.hold();
+    const reached = new Set<Feed>();
+    const except = new Set(signal.except);
+    const forms: FormsByDoor = new Map();
+    for (const topic of signal.topics) {
+      for (const feed of this.#live.get(topic) ?? []) {
+        if (except.has(feed.reader.account) || reached.has(feed)) continue;
+        reached.add(feed);
+        if (feed.outlet.buffered() <= this.#sendBuffer) this.#sendSignal(signal, feed, forms);
+      }
+    }
   }
 
   /** Reads the log from the last delivered row to the head. */
@@ -126,16 +144,30 @@ export class Delivery {
   async #walk(): Promise<void> {
     try {
       while ((await this.#log.head()) > this.#delivered) {
-        const rows = await this.#log.rowsAfter(this.#delivered, walkPage);
-        if (rows.length === 0) return;
-        this.take(rows);
+        const before = this.#delivered;
+        this.#deliver(await this.#log.rowsAfter(before, walkPage));
+        this.#takeEarly();
+        // Asked again at once, a log that answers within the turn would hold the event loop for ever.
+        if (this.#delivered === before) {
+          this.#reportMissing(before + 1);
+          return;
+        }
       }
     } catch (error) {
-      this.#onFailure(
-        { seq: this.#delivered, topic: 0, peer: null, type: 'walk', body: null, moves: null, size: 0, at: 0 },
-        error,
-      );
+      this.#reportWalk(error);
     }
+  }
+
+  /** Once for each row: whatever is announced behind it finds the same hole. */
+  #reportMissing(seq: number): void {
+    if (seq === this.#missing) return;
+    this.#missing = seq;
+    this.#reportWalk(new Error(`Row ${seq} is missing from the log; nothing above it is delivered`));
+  }
+
+  #reportWalk(error: unknown): void {
+    const seq = this.#delivered;
+    this.#onFailure({ seq, topic: 0, peer: null, type: 'walk', body: null, moves: null, size: 0, at: 0 }, error);
   }
 
   #takeEarly(): void {
@@ -204,6 +236,21 @@ export class Delivery {
     this.#onFailure(row, error);
   }
 
+  #sendSignal(signal: Signal, feed: Feed, forms: FormsByDoor): void {
+    let choose = forms.get(feed.words);
+    if (choose === undefined) {
+      choose = feed.words.signal(signal);
+      forms.set(feed.words, choose);
+    }
+    const event = choose?.(feed.reader) ?? null;
+    if (event === null) return;
+    // A stock client takes a text at the end of any event for its offset: after one there must be ours.
+    const isText = event.json.startsWith('"');
+    feed.outlet.send(
+      isText ? new WireEvent(event.event, event.json, formatOffset(this.#log.epoch, feed.cursor)) : event,
+    );
+  }
+
   #react(row: Row): void {
     for (const handler of this.#reactions.get(row.type) ?? []) {
       try {
@@ -220,10 +267,10 @@ export class Delivery {
  * cursor.
  */
 export function sendRow(epoch: string, row: Row, feed: Feed, forms: FormsByDoor): number {
-  let choose = forms.get(feed.present);
+  let choose = forms.get(feed.words);
   if (choose === undefined) {
-    choose = feed.present(row, formatOffset(epoch, row.seq));
-    forms.set(feed.present, choose);
+    choose = feed.words.row(row, formatOffset(epoch, row.seq));
+    forms.set(feed.words, choose);
   }
   const event = choose?.(feed.reader) ?? null;
   if (event === null) return 0;

@@ -1,8 +1,15 @@
 import type { Interval, Move } from './log.ts';
 import { topicOf } from './topic.ts';
-import type { Outlet, Present, Reader } from './wire-event.ts';
+import type { Outlet, Reader, Words } from './wire-event.ts';
 
-export type FeedOptions = { reader: Reader; outlet: Outlet; present: Present; cursor: number };
+export type FeedOptions = {
+  reader: Reader;
+  outlet: Outlet;
+  words: Words;
+  cursor: number;
+  /** Before the connection is cut: from then on nothing more reaches its client. */
+  onCut: () => void;
+};
 
 /**
  * What one connection has seen of the log: one cursor over all its topics. While it is catching up it is outside the
@@ -11,20 +18,44 @@ export type FeedOptions = { reader: Reader; outlet: Outlet; present: Present; cu
 export class Feed {
   readonly reader: Reader;
   readonly outlet: Outlet;
-  readonly present: Present;
+  readonly words: Words;
+  readonly #onCut: () => void;
   /** The highest `seq` that was written to this connection, or passed over for it. */
   cursor: number;
   live = false;
   ended = false;
+  #taken: number;
   #intervals: readonly Interval[] | null = null;
   /** Moves that the loop passed before the intervals were loaded. */
   #early: { move: Move; seq: number }[] = [];
 
-  constructor({ reader, outlet, present, cursor }: FeedOptions) {
+  constructor({ reader, outlet, words, cursor, onCut }: FeedOptions) {
     this.reader = reader;
     this.outlet = outlet;
-    this.present = present;
+    this.words = words;
     this.cursor = cursor;
+    this.#taken = cursor;
+    this.#onCut = onCut;
+  }
+
+  /**
+   * The highest `seq` up to which nothing is known to wait in this process: what does when the connection ends reaches
+   * nobody.
+   */
+  taken(): number {
+    if (this.outlet.buffered() === 0) this.#taken = this.cursor;
+    return this.#taken;
+  }
+
+  /** The client has answered behind everything that was sent. */
+  answered(): void {
+    this.#taken = this.cursor;
+  }
+
+  /** Ends the connection in a way after which its client comes back. */
+  cut(reason: string): void {
+    this.#onCut();
+    this.outlet.cut(reason);
   }
 
   /** `null` until they have been loaded; the load may already contain moves that the loop has yet to pass. */

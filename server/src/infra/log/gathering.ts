@@ -1,3 +1,6 @@
+import { Refusal } from '../../kernel/errors.ts';
+import { ConnectionLost } from '../sql/sql.ts';
+
 type Waiting<Draft, Verdict> = {
   draft: Draft;
   resolve: (verdict: Verdict) => void;
@@ -11,8 +14,10 @@ const setsAtOnce = 2;
 
 /**
  * Gathers drafts while a set is being written, and writes the next set when it has ended: the slower the disk, the larger
- * the sets. A set that fails is tried again one by one, so that a draft that breaks it fails alone; a draft's own key
- * makes that safe even when the failure came after the commit.
+ * the sets. A set that fails is tried again one by one, so that a draft that breaks it fails alone. A set whose
+ * connection broke may have been committed: it is written once more as it is, and `write` must know its drafts again. A
+ * set that the database refuses for the moment (a lock, too little of something) is refused at once: each of its drafts
+ * would wait as long.
  */
 export class Gathering<Draft, Verdict> {
   readonly #write: (drafts: readonly Draft[]) => Promise<Verdict[]>;
@@ -43,7 +48,8 @@ export class Gathering<Draft, Verdict> {
     // What arrives in this turn of the event loop belongs to one set.
     setImmediate(() => {
       this.#scheduled = false;
-      const writing = this.#writeSet(this.#waiting.splice(0, setLimit)).finally(() => {
+      const before = [...this.#running].at(-1);
+      const writing = this.#writeSet(this.#waiting.splice(0, setLimit), before).finally(() => {
         this.#running.delete(writing);
         this.#schedule();
       });
@@ -51,15 +57,26 @@ export class Gathering<Draft, Verdict> {
     });
   }
 
-  async #writeSet(set: readonly Waiting<Draft, Verdict>[]): Promise<void> {
+  async #writeSet(set: readonly Waiting<Draft, Verdict>[], before: Promise<void> | undefined): Promise<void> {
     try {
-      const verdicts = await this.#write(set.map(({ draft }) => draft));
-      set.forEach(({ resolve }, index) => {
-        resolve(verdicts[index] as Verdict);
-      });
+      await this.#settle(set);
     } catch (error) {
-      if (set.length === 1) set[0]?.reject(error);
-      else for (const waiting of set) await this.#writeSet([waiting]);
+      if (!(error instanceof ConnectionLost)) return this.#refuse(set, error);
+      // Both sets under way have lost it, and must keep their order.
+      await before;
+      await this.#settle(set).catch((again) => this.#refuse(set, again));
     }
+  }
+
+  async #settle(set: readonly Waiting<Draft, Verdict>[]): Promise<void> {
+    const verdicts = await this.#write(set.map(({ draft }) => draft));
+    set.forEach(({ resolve }, index) => {
+      resolve(verdicts[index] as Verdict);
+    });
+  }
+
+  async #refuse(set: readonly Waiting<Draft, Verdict>[], error: unknown): Promise<void> {
+    if (set.length === 1 || error instanceof Refusal) for (const { reject } of set) reject(error);
+    else for (const waiting of set) await this.#writeSet([waiting], undefined);
   }
 }

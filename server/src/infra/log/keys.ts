@@ -1,8 +1,15 @@
 import { hash } from 'node:crypto';
+import { Type } from 'typebox';
 import { commonErrors, Refusal } from '../../kernel/errors.ts';
 import type { Transaction } from './log.ts';
 
-/** A client's own key for a write. Its scope is (account, operation); `input` is everything the client said. */
+/** A client's own key for a write: printable ASCII. Keys that grow with time (UUIDv7) cost the least. */
+export const clientKey = Type.String({
+  pattern: '^[\\x21-\\x7e]{8,128}$',
+  'x-fault': 'must have 8 to 128 printable characters',
+});
+
+/** A key as it is used. Its scope is (account, operation); `input` is everything the client said. */
 export type KeyUse = Readonly<{ key: string; account: number; operation: string; input: unknown; at: number }>;
 
 type KeyTables = {

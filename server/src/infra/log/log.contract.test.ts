@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { DatabaseSync } from 'node:sqlite';
 import test, { type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kysely } from 'kysely';
@@ -49,7 +50,7 @@ const upTo = (count: number): number[] => Array.from({ length: count }, (_, inde
 test(`${engine}: numbers are 1, 2, 3 … without gaps, whoever writes and however many at once`, async (t) => {
   const { log, note, announced } = await open(t, () => 1_700_000_000_000);
   assert.equal(await log.head(), 0);
-  assert.equal(await log.floor(), 0);
+  assert.equal(log.floor(), 0);
   const writes = upTo(120).map((n) =>
     n % 3 === 0
       ? note({ account: 1, text: `note ${n}` })
@@ -327,20 +328,10 @@ test('sqlite: a full disk rejects, and leaves everything as it was', onlySqlite,
   const pages = Number(sql.writer.prepare('PRAGMA page_count').get()?.['page_count']);
   sql.writer.exec(`PRAGMA max_page_count = ${pages + 2}`);
   const large = 'x'.repeat(200_000);
-  const outcomes = await Promise.allSettled([
-    note({ account: 1, text: large }),
-    writeOne(log, event(8, large)),
-    note({ account: 1, text: large }),
-  ]);
-  assert.deepEqual(
-    outcomes.map(({ status }) => status),
-    ['rejected', 'rejected', 'rejected'],
-  );
-  const drafts = await Promise.allSettled([note({ account: 1, text: large }), note({ account: 1, text: large })]);
-  assert.deepEqual(
-    drafts.map(({ status }) => status),
-    ['rejected', 'rejected'],
-  );
+  const mixed = [note({ account: 1, text: large }), writeOne(log, event(8, large)), note({ account: 1, text: large })];
+  assert.deepEqual(await Promise.all(mixed.map(codeOf)), Array(3).fill('UNAVAILABLE'));
+  const drafts = [note({ account: 1, text: large }), note({ account: 1, text: large })];
+  assert.deepEqual(await Promise.all(drafts.map(codeOf)), Array(2).fill('UNAVAILABLE'));
   assert.equal(await log.head(), 1);
   // The index behind the commit cannot be written either; that must not end the process.
   await sleep(1_100);
@@ -348,6 +339,41 @@ test('sqlite: a full disk rejects, and leaves everything as it was', onlySqlite,
   assert.equal(await note({ account: 1, text: large }), 2);
   assert.deepEqual(seqsOf(await log.rowsAfter(0, 10)), [1, 2]);
   assert.deepEqual(seqsOf(announced.flat()), [1, 2]);
+});
+
+test(
+  'sqlite: while another process holds the lock, a batch waits for it once and not once a draft',
+  onlySqlite,
+  async (t) => {
+    const { sql, log, note } = await open(t);
+    assert.ok(sql instanceof SqliteSql);
+    sql.writer.exec('PRAGMA busy_timeout = 200');
+    const path = String(sql.writer.prepare('PRAGMA database_list').get()?.['file']);
+    const other = new DatabaseSync(path);
+    other.exec('BEGIN IMMEDIATE');
+    const started = performance.now();
+    const drafts = Array.from({ length: 50 }, (_, index) => note({ account: 1, text: String(index) }));
+    assert.deepEqual(await Promise.all(drafts.map(codeOf)), Array(50).fill('UNAVAILABLE'));
+    assert.ok(performance.now() - started < 5_000);
+    other.exec('ROLLBACK');
+    other.close();
+    assert.equal(await note({ account: 1, text: 'free' }), 1);
+    assert.equal(await log.head(), 1);
+  },
+);
+
+test('whoever remembers rows forgets them before an act, and when its batch is committed', onlySqlite, async (t) => {
+  const { log, note } = await open(t);
+  assert.ok(log instanceof SqliteLog);
+  const told: string[] = [];
+  log.beforeActs(() => told.push('forget'));
+  log.afterCommit('note', () => told.push('row'));
+  await note({ account: 1, text: 'alone' });
+  assert.deepEqual(told, ['row']);
+  await Promise.all([note({ account: 1, text: 'before' }), log.write(async () => void told.push('act'))]);
+  assert.deepEqual(told, ['row', 'forget', 'act', 'row', 'forget']);
+  await log.write(async () => void told.push('bookkeeping'), { bookkeeping: true });
+  assert.deepEqual(told.slice(5), ['bookkeeping']);
 });
 
 test(
@@ -392,6 +418,31 @@ test(
     assert.deepEqual(await marks(sql), []);
     assert.deepEqual(
       (await log.rowsAfter(0, 10)).map(({ body }) => body),
+      ['next'],
+    );
+  },
+);
+
+test(
+  'sqlite: an act that is given up while it sleeps leaves no row behind, though it resolves afterwards',
+  onlySqlite,
+  async (t) => {
+    const { log, announced } = await open(t);
+    let woken: Promise<unknown> = Promise.resolve();
+    const slow = log.write(async ({ append }) => {
+      append(event(8, 'ghost'));
+      woken = sleep(20);
+      await woken;
+    });
+    await assert.rejects(slow, /awaited something other than the database/);
+    await woken;
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(await log.rowsAfter(0, 10), []);
+    await writeOne(log, event(8, 'next'));
+    const bodies = (await log.rowsAfter(0, 10)).map(({ seq, body }) => [seq, body]);
+    assert.deepEqual(bodies, [[1, 'next']]);
+    assert.deepEqual(
+      announced.flat().map(({ body }) => body),
       ['next'],
     );
   },
@@ -535,9 +586,11 @@ test(`${engine}: an emptied table begins no new count, and the floor is what was
     await db.deleteFrom('topic_rows').execute();
     await db.updateTable('log_state').set({ floor: 3 }).execute();
   });
-  assert.equal(await log.floor(), 3);
+  log.raiseFloor(3);
+  assert.equal(log.floor(), 3);
   const next = await again();
   await next.log.start();
+  assert.equal(next.log.floor(), 3);
   assert.equal(await next.log.head(), 3);
   await writeOne(next.log, event(8, 4));
   assert.deepEqual(seqsOf(await next.log.rowsAfter(3, 10)), [4]);
@@ -555,4 +608,42 @@ test(`${engine}: close waits for what is under way`, async (t) => {
   await Promise.all(under);
   const next = await again();
   assert.equal(await next.log.head(), 2);
+});
+
+test(`${engine}: a row about another has that one's body, as it was written and as it is read`, async (t) => {
+  const { log, note, announced } = await open(t);
+  const topic = topicOf('user', 1);
+  await note({ account: 1, text: 'first' });
+  const [noted] = await log.rowsAfter(0, 1);
+  await writeOne(log, event(topic, { text: 'as it is told now' }, { about: 1 }));
+  assert.deepEqual(announced.at(-1)?.[0]?.body, { text: 'as it is told now' });
+  for (const [row] of [
+    await log.rowsAfter(1, 1),
+    await log.page([{ topic, from: 0, to: null }], { after: 1, upTo: 2, limit: 9 }),
+  ]) {
+    assert.deepEqual([row?.seq, row?.type, row?.about, row?.body], [2, 't', 1, noted?.body]);
+  }
+});
+
+test(`${engine}: who has taken the turn appends before whoever asks later`, async (t) => {
+  const { log } = await open(t);
+  const done: string[] = [];
+  let first: Promise<unknown> = Promise.resolve();
+  await log.write(async ({ append, takeTurn }) => {
+    await takeTurn();
+    first = log
+      .write(async (other) => {
+        await other.takeTurn();
+        other.append(event(8, 'second'));
+      })
+      .then(() => done.push('second'));
+    append(event(8, 'first'));
+  });
+  done.push('first');
+  await first;
+  assert.deepEqual(
+    (await log.rowsAfter(0, 5)).map(({ body }) => body),
+    ['first', 'second'],
+  );
+  assert.deepEqual(done, ['first', 'second']);
 });

@@ -4,7 +4,7 @@ import type { PostgresSql } from '../sql/sql.postgres.ts';
 import type { Statement } from '../sql/sql.ts';
 import { Gathering } from './gathering.ts';
 import type { Interval, Log, NewRow, Row, Segment, Transaction } from './log.ts';
-import { numbered, pageOfNumbers, Rows } from './rows.ts';
+import { numbering, pageOfNumbers, Rows } from './rows.ts';
 import { topicOf } from './topic.ts';
 
 /** What a set-based act has committed: a verdict for each draft, and the rows of each commit, in order. */
@@ -22,26 +22,32 @@ export class PostgresLog implements Log {
   readonly #table: Rows;
   readonly #statements: ReturnType<typeof prepare>;
   readonly #gatherings: Gathering<never, never>[] = [];
+  #floor: number;
 
-  private constructor(sql: PostgresSql, epoch: string, now: () => number) {
+  private constructor(sql: PostgresSql, { epoch, floor }: { epoch: string; floor: number }, now: () => number) {
     this.#sql = sql;
     this.epoch = epoch;
+    this.#floor = floor;
     this.#now = now;
     this.#statements = prepare(sql);
     this.#table = new Rows(sql);
   }
 
   static async open(sql: PostgresSql, now: () => number): Promise<PostgresLog> {
-    const { rows } = await sql.pool.query<{ epoch: string }>('SELECT epoch FROM log_state');
-    return new PostgresLog(sql, rows[0]?.epoch ?? '', now);
+    const state = sql.statement<{ epoch: string; floor: number }>('SELECT epoch, floor FROM log_state WHERE one = 1');
+    return new PostgresLog(sql, (await state.get()) ?? { epoch: '', floor: 0 }, now);
   }
 
   async head(): Promise<number> {
-    return (await this.#statements.state.get())?.head ?? 0;
+    return (await this.#statements.head.get())?.head ?? 0;
   }
 
-  async floor(): Promise<number> {
-    return (await this.#statements.state.get())?.floor ?? 0;
+  floor(): number {
+    return this.#floor;
+  }
+
+  raiseFloor(seq: number): void {
+    this.#floor = Math.max(this.#floor, seq);
   }
 
   addSegment(segment: Segment): void {
@@ -67,7 +73,10 @@ export class PostgresLog implements Log {
     const collected: NewRow[] = [];
     let rows: Row[] = [];
     const result = await this.#sql.read.transaction().execute(async (sql) => {
-      const answer = await act({ sql, append: (row) => void collected.push(row) });
+      const takeTurn = async (): Promise<void> => {
+        await expression`select 1 from log_state where one = 1 for update`.execute(sql);
+      };
+      const answer = await act({ sql, append: (row) => void collected.push(row), takeTurn });
       if (collected.length > 0) rows = await this.#append(sql, collected);
       return answer;
     });
@@ -80,13 +89,18 @@ export class PostgresLog implements Log {
   }
 
   async page(intervals: readonly Interval[], range: { after: number; upTo: number; limit: number }): Promise<Row[]> {
-    const found = await this.#sql.scan(pageOfNumbers(this.#sql.read, intervals, range));
-    return this.#table.at(found.map(({ seq }) => seq));
+    return this.#table.at(await this.numbers(intervals, range));
+  }
+
+  async numbers(
+    intervals: readonly Interval[],
+    range: { after: number; upTo: number; limit: number },
+  ): Promise<number[]> {
+    return (await this.#sql.scan(pageOfNumbers(this.#sql.read, intervals, range))).map(({ seq }) => seq);
   }
 
   async count(intervals: readonly Interval[], { after, limit }: { after: number; limit: number }): Promise<number> {
-    const query = pageOfNumbers(this.#sql.read, intervals, { after, upTo: await this.head(), limit });
-    return (await this.#sql.scan(query)).length;
+    return (await this.numbers(intervals, { after, upTo: await this.head(), limit })).length;
   }
 
   async intervals(account: number, after: number): Promise<Interval[]> {
@@ -94,29 +108,34 @@ export class PostgresLog implements Log {
     return [{ topic: topicOf('user', account), from: 0, to: null }, ...found];
   }
 
-  async close(): Promise<void> {
+  async settled(): Promise<void> {
     for (const gathering of this.#gatherings) await gathering.idle();
+  }
+
+  close(): Promise<void> {
+    return this.settled();
   }
 
   async #append(sql: Kysely<object>, collected: readonly NewRow[]): Promise<Row[]> {
     const at = this.#now();
-    const stored = collected.map((given, i) => {
-      const { row, payload } = numbered(0, given, at);
+    const numbered = numbering();
+    const made = collected.map((given) => numbered(0, given, at));
+    const stored = made.map(({ row, payload }, i) => {
       return { ...row, i, payload, body: undefined, moves: row.moves === null ? null : JSON.stringify(row.moves) };
     });
     const query = expression<{ first: number }>`select log_append(${JSON.stringify(stored)}::jsonb) as first`;
     const first = (await query.execute(sql)).rows[0]?.first;
     if (first === undefined) throw new Refusal(commonErrors.UNAVAILABLE);
-    return collected.map((given, index) => numbered(first + index, given, at).row);
+    return made.map(({ row }, index) => ({ ...row, seq: first + index }));
   }
 }
 
 function prepare(sql: PostgresSql): {
-  state: Statement<{ head: number; floor: number }>;
+  head: Statement<{ head: number }>;
   intervals: Statement<Interval>;
 } {
   return {
-    state: sql.statement('SELECT head, floor FROM log_state WHERE one = 1'),
+    head: sql.statement('SELECT head FROM log_state WHERE one = 1'),
     intervals: sql.statement(
       'SELECT topic, from_seq AS "from", to_seq AS "to" FROM readers WHERE account = ?1 AND (to_seq IS NULL OR to_seq > ?2)',
     ),

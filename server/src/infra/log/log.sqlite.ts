@@ -3,7 +3,7 @@ import type { SqliteSql } from '../sql/sql.sqlite.ts';
 import { type ApplyDrafts, CommitQueue } from './commit-queue.ts';
 import { DeferredIndex } from './deferred-index.ts';
 import type { Interval, Log, NewRow, Row, Segment, Transaction } from './log.ts';
-import { numbered, pageOfNumbers, Rows } from './rows.ts';
+import { numbering, pageOfNumbers, Rows } from './rows.ts';
 import { topicOf } from './topic.ts';
 
 /** How long an index entry may wait while nothing else is written, in milliseconds. */
@@ -23,19 +23,24 @@ export class SqliteLog implements Log {
   readonly #indexes: DeferredIndex[] = [];
   readonly #flushTimer: NodeJS.Timeout;
   #head: number;
+  #floor: number;
   /** Rows of the transaction under way; they become `#head` at its commit. */
   #rows: Row[] = [];
   #flushed: DeferredIndex[] = [];
   #flushAll = false;
+  /** Whether the transaction under way holds more than drafts and bookkeeping. */
+  #acted = false;
+  readonly #forgetful: (() => void)[] = [];
 
   constructor(sql: SqliteSql, now: () => number) {
     this.#sql = sql;
     this.#now = now;
     this.#statements = prepare(sql);
     this.#table = new Rows(sql);
-    const state = sql.writer.prepare('SELECT epoch, head FROM log_state').get();
+    const state = sql.writer.prepare('SELECT epoch, head, floor FROM log_state WHERE one = 1').get();
     this.epoch = String(state?.epoch);
     this.#head = Number(state?.head);
+    this.#floor = Number(state?.floor);
     this.#queue = new CommitQueue(sql.writer, {
       mark: () => this.#rows.length,
       backTo: (mark) => {
@@ -57,8 +62,12 @@ export class SqliteLog implements Log {
     return this.#head;
   }
 
-  async floor(): Promise<number> {
-    return (await this.#statements.floor.get())?.floor ?? 0;
+  floor(): number {
+    return this.#floor;
+  }
+
+  raiseFloor(seq: number): void {
+    this.#floor = Math.max(this.#floor, seq);
   }
 
   addSegment(segment: Segment): void {
@@ -97,24 +106,43 @@ export class SqliteLog implements Log {
     this.#notes.set(type, note);
   }
 
+  /**
+   * Whoever remembers rows between batches forgets them in `forget`: it is called before anything but drafts and
+   * bookkeeping writes, and again after the commit of that.
+   */
+  beforeActs(forget: () => void): void {
+    this.#forgetful.push(forget);
+  }
+
   /** Inside `apply` only: the row has been stored under `nextSeq`. */
   appendStored(row: Row): void {
     this.#rows.push(row);
   }
 
-  write<Result>(act: (transaction: Transaction) => Promise<Result>): Promise<Result> {
+  write<Result>(act: (transaction: Transaction) => Promise<Result>, how?: { bookkeeping: true }): Promise<Result> {
     let open = true;
     const collected: NewRow[] = [];
-    // Looked at before each statement: an act that was given up may still hold on to its `sql`.
-    const transformQuery: KyselyPlugin['transformQuery'] = ({ node }) => {
+    // Looked at before each statement, the rows' own included: an act that was given up goes on all the same.
+    const mustBeOpen = (): void => {
       if (!open) throw new Error('This transaction has ended; what follows needs one of its own');
+    };
+    const transformQuery: KyselyPlugin['transformQuery'] = ({ node }) => {
+      mustBeOpen();
       return node;
     };
     const sql = this.#sql.write.withPlugin({ transformQuery, transformResult: async ({ result }) => result });
-    const transaction: Transaction = { sql, append: (row) => void collected.push(row) };
+    // There is one writer, and it is this act's until it ends.
+    const takeTurn = async (): Promise<void> => {};
+    const transaction: Transaction = { sql, append: (row) => void collected.push(row), takeTurn };
     const numbered = async (): Promise<Result> => {
+      if (how === undefined) {
+        this.#acted = true;
+        this.#makeForget();
+      }
       const result = await act(transaction);
-      for (const row of collected) this.#append(row);
+      mustBeOpen();
+      const number = numbering();
+      for (const row of collected) this.#append(row, number);
       return result;
     };
     return this.#queue.run(numbered, () => {
@@ -127,15 +155,19 @@ export class SqliteLog implements Log {
   }
 
   async page(intervals: readonly Interval[], range: { after: number; upTo: number; limit: number }): Promise<Row[]> {
+    return this.#table.at(await this.numbers(intervals, range));
+  }
+
+  async numbers(
+    intervals: readonly Interval[],
+    range: { after: number; upTo: number; limit: number },
+  ): Promise<number[]> {
     await this.#indexedTo(range.upTo);
-    const found = await this.#sql.scan(pageOfNumbers(this.#sql.read, intervals, range));
-    return this.#table.at(found.map(({ seq }) => seq));
+    return (await this.#sql.scan(pageOfNumbers(this.#sql.read, intervals, range))).map(({ seq }) => seq);
   }
 
   async count(intervals: readonly Interval[], { after, limit }: { after: number; limit: number }): Promise<number> {
-    const upTo = this.#head;
-    await this.#indexedTo(upTo);
-    return (await this.#sql.scan(pageOfNumbers(this.#sql.read, intervals, { after, upTo, limit }))).length;
+    return (await this.numbers(intervals, { after, upTo: this.#head, limit })).length;
   }
 
   async intervals(account: number, after: number): Promise<Interval[]> {
@@ -147,12 +179,16 @@ export class SqliteLog implements Log {
   async flushIndexes(): Promise<void> {
     if (this.#indexes.every((index) => index.pending === 0)) return;
     this.#flushAll = true;
-    await this.write(async () => {});
+    await this.write(async () => {}, { bookkeeping: true });
+  }
+
+  settled(): Promise<void> {
+    return this.#queue.idle();
   }
 
   async close(): Promise<void> {
     clearInterval(this.#flushTimer);
-    await this.#queue.idle();
+    await this.settled();
     await this.flushIndexes();
   }
 
@@ -160,10 +196,11 @@ export class SqliteLog implements Log {
     if (this.#topics.watermark < seq) await this.flushIndexes();
   }
 
-  #append(given: NewRow): void {
-    const { row, payload } = numbered(this.nextSeq, given, this.#now());
-    const { seq, topic, peer, type, moves, at } = row;
-    this.#statements.append.run(seq, topic, peer, type, payload, moves === null ? null : JSON.stringify(moves), at);
+  #append(given: NewRow, number: ReturnType<typeof numbering>): void {
+    const { row, payload } = number(this.nextSeq, given, this.#now());
+    const { seq, topic, peer, type, moves, at, about = null } = row;
+    const moved = moves === null ? null : JSON.stringify(moves);
+    this.#statements.append.run(seq, topic, peer, type, payload, moved, at, about);
     for (const move of moves ?? []) {
       if (move.kind === 'enter') this.#statements.enter.run(move.account, move.topic, seq);
       else this.#statements.leave.run(seq, move.account, move.topic);
@@ -183,12 +220,14 @@ export class SqliteLog implements Log {
   #publish(): void {
     for (const index of this.#flushed) index.settle();
     const rows = this.#rows;
+    const acted = this.#acted;
     this.#head += rows.length;
     this.#forget();
     for (const row of rows) {
       this.#indexTopics(row);
       this.#notes.get(row.type)?.(row);
     }
+    if (acted) this.#makeForget();
     if (rows.length > 0) this.committed(rows);
   }
 
@@ -196,6 +235,11 @@ export class SqliteLog implements Log {
     this.#rows = [];
     this.#flushed = [];
     this.#flushAll = false;
+    this.#acted = false;
+  }
+
+  #makeForget(): void {
+    for (const forget of this.#forgetful) forget();
   }
 
   #indexTopics(row: { seq: number; topic: number; peer: number | null }): void {
@@ -207,12 +251,11 @@ export class SqliteLog implements Log {
 function prepare(sql: SqliteSql) {
   return {
     append: sql.writer.prepare(
-      'INSERT INTO log (seq, topic, peer, type, payload, moves, at) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      'INSERT INTO log (seq, topic, peer, type, payload, moves, at, about) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
     ),
     saveHead: sql.writer.prepare('UPDATE log_state SET head = ? WHERE one = 1'),
     enter: sql.writer.prepare('INSERT INTO readers (account, topic, from_seq) VALUES (?, ?, ?)'),
     leave: sql.writer.prepare('UPDATE readers SET to_seq = ? WHERE account = ? AND topic = ? AND to_seq IS NULL'),
-    floor: sql.statement<{ floor: number }>('SELECT floor FROM log_state WHERE one = 1'),
     intervals: sql.statement<Interval>(
       'SELECT topic, from_seq AS "from", to_seq AS "to" FROM readers WHERE account = ?1 AND (to_seq IS NULL OR to_seq > ?2)',
     ),

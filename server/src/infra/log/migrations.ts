@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
-import { newId } from '../../kernel/ids.ts';
 import type { Engine, Migrations } from '../sql/sql.ts';
+import { newEpoch } from './epoch.ts';
 
 /** Tables whose rows are found by their whole primary key and nothing else. */
 const byKeyOnly = (engine: Engine) => (engine === 'sqlite' ? sql`without rowid` : sql``);
@@ -18,7 +18,7 @@ export const logMigrations = (engine: Engine): Migrations => ({
       const statements = [
         // `head` is the number of the last row, also after retention has emptied the table; `floor` the last one taken away.
         sql`create table log_state (one bigint primary key, epoch text not null, head bigint not null, floor bigint not null)`,
-        sql`insert into log_state values (1, ${epochText()}, 0, 0)`,
+        sql`insert into log_state values (1, ${newEpoch()}, 0, 0)`,
         sql`create table log (
               seq ${engine === 'sqlite' ? sql`integer` : sql`bigint`} primary key,
               topic bigint not null, peer bigint, type text not null, payload text, moves text, at bigint not null)`,
@@ -40,10 +40,18 @@ export const logMigrations = (engine: Engine): Migrations => ({
       if (engine === 'postgres') await createNumbering(db);
     },
   },
+  '2026-11-20-51-log-about': {
+    async up(db: Kysely<unknown>) {
+      await sql`alter table log add column about bigint`.execute(db);
+      if (engine === 'postgres') await appendAbout(db);
+    },
+  },
+  '2026-11-20-56-followers': {
+    async up(db: Kysely<unknown>) {
+      await sql`create table followers (name text primary key, seq bigint not null)`.execute(db);
+    },
+  },
 });
-
-/** Random and short: it stands in front of every offset. */
-const epochText = (): string => Buffer.from(newId().subarray(8)).toString('base64url');
 
 /**
  * `log_number(n)` takes the head's row lock, which is held until the commit, and returns the first of n numbers. A
@@ -62,6 +70,30 @@ async function createNumbering(db: Kysely<unknown>): Promise<void> {
       insert into log (seq, topic, peer, type, payload, moves, at)
         select first + r.i, r.topic, r.peer, r.type, r.payload, r.moves, r.at
         from jsonb_to_recordset(rows) as r(i bigint, topic bigint, peer bigint, type text, payload text, moves text, at bigint);
+      insert into topic_rows (topic, seq)
+        select r.topic, first + r.i from jsonb_to_recordset(rows) as r(i bigint, topic bigint)
+        union select r.peer, first + r.i from jsonb_to_recordset(rows) as r(i bigint, peer bigint) where r.peer is not null;
+      update readers set to_seq = first + r.i
+        from jsonb_to_recordset(rows) as r(i bigint, moves text), jsonb_to_recordset(r.moves::jsonb) as m(account bigint, topic bigint, kind text)
+        where m.kind = 'leave' and readers.account = m.account and readers.topic = m.topic and readers.to_seq is null;
+      insert into readers (account, topic, from_seq)
+        select m.account, m.topic, first + r.i
+        from jsonb_to_recordset(rows) as r(i bigint, moves text), jsonb_to_recordset(r.moves::jsonb) as m(account bigint, topic bigint, kind text)
+        where m.kind = 'enter';
+      return first;
+    end $$`.execute(db);
+}
+
+/** `log_append` as it was, with the row that a row is about. */
+async function appendAbout(db: Kysely<unknown>): Promise<void> {
+  await sql`
+    create or replace function log_append(rows jsonb) returns bigint language plpgsql as $$
+    declare first bigint;
+    begin
+      first := log_number(jsonb_array_length(rows));
+      insert into log (seq, topic, peer, type, payload, moves, at, about)
+        select first + r.i, r.topic, r.peer, r.type, r.payload, r.moves, r.at, r.about
+        from jsonb_to_recordset(rows) as r(i bigint, topic bigint, peer bigint, type text, payload text, moves text, at bigint, about bigint);
       insert into topic_rows (topic, seq)
         select r.topic, first + r.i from jsonb_to_recordset(rows) as r(i bigint, topic bigint)
         union select r.peer, first + r.i from jsonb_to_recordset(rows) as r(i bigint, peer bigint) where r.peer is not null;

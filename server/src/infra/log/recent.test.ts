@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { isReadable, row } from '../../../test/support/feeds.ts';
 import type { Interval, Row } from './log.ts';
 import { Recent } from './recent.ts';
@@ -34,7 +36,7 @@ test('rows below the floor can be added, without a gap, and leave first', () => 
   const recent = new Recent(10, { capacity: 6 });
   recent.push(row(11, 1));
   recent.push(row(12, 2));
-  recent.extendDown([row(8, 1), row(9, 2, { peer: 1 }), row(10, 2)], 7);
+  assert.equal(recent.extendDown([row(8, 1), row(9, 2, { peer: 1 }), row(10, 2)]), true);
   assert.equal(recent.floor, 7);
   assert.deepEqual(seqsOf(recent.page([always(1)], 7, 100)), [8, 9, 11]);
   assert.deepEqual(seqsOf(recent.page([always(1), always(2)], 7, 100)), [8, 9, 10, 11, 12]);
@@ -64,8 +66,10 @@ test('whatever is pushed, evicted and added below, a page is what a plain search
     for (const one of rows.slice(start)) {
       recent.push(one);
       const below = recent.floor - draw(10);
-      if (draw(8) === 0 && below >= 0 && recent.couldCover(below))
-        recent.extendDown(rows.slice(below, recent.floor), below);
+      if (draw(8) === 0 && below >= 0 && below < recent.floor) {
+        const room = recent.couldCover(below);
+        assert.equal(recent.extendDown(rows.slice(below, recent.floor)), room, `seed ${seed}, row ${one.seq}`);
+      }
       if (draw(4) !== 0) continue;
       const intervals = Array.from({ length: 1 + draw(3) }, (): Interval => {
         const from = draw(recent.head + 1);
@@ -90,11 +94,88 @@ test('long rows are fewer: the bytes are bounded too, also when older rows are l
   const recent = new Recent(10, { capacity: 100, bytes: 1_000 });
   for (let seq = 11; seq <= 20; seq += 1) recent.push(row(seq, 1, { size: 300 }));
   assert.equal(recent.floor, 17);
-  const everything = [{ topic: 1, from: 0, to: null }];
-  assert.deepEqual(
-    recent.page(everything, 17, 10).map(({ seq }) => seq),
-    [18, 19, 20],
-  );
-  recent.extendDown([row(17, 1, { size: 300 })], 16);
+  assert.deepEqual(seqsOf(recent.page([always(1)], 17, 10)), [18, 19, 20]);
+  assert.equal(recent.extendDown([row(17, 1, { size: 300 })]), false);
   assert.equal(recent.floor, 17);
+});
+
+test('of older rows the newest are taken, as many as find room; then it knows that no more do', () => {
+  const recent = new Recent(10, { capacity: 100, bytes: 1_000 });
+  const older = [6, 7, 8, 9, 10].map((seq) => row(seq, 1, { size: 300 }));
+  assert.equal(recent.couldCover(5), true);
+  assert.equal(recent.extendDown(older), false);
+  assert.deepEqual([recent.floor, recent.couldCover(5), recent.couldCover(6)], [7, false, false]);
+  assert.deepEqual(seqsOf(recent.page([always(1)], 7, 10)), [8, 9, 10]);
+  recent.push(row(11, 1, { size: 50 }));
+  assert.deepEqual([recent.floor, recent.couldCover(6)], [7, false]);
+  recent.push(row(12, 1, { size: 100 }));
+  assert.deepEqual([recent.floor, recent.couldCover(7)], [8, false], 'what has just left would not come back in');
+});
+
+test('rows that do not end at the floor are not taken: a gap must not be covered', () => {
+  const recent = new Recent(10, { capacity: 100 });
+  assert.equal(recent.extendDown([row(8, 1), row(9, 1)]), false);
+  assert.equal(recent.floor, 10);
+  assert.equal(recent.extendDown([row(7, 1), row(9, 1), row(10, 1)]), false);
+  assert.equal(recent.floor, 8);
+  assert.deepEqual(seqsOf(recent.page([always(1)], 8, 10)), [9, 10]);
+  assert.equal(recent.extendDown([]), false);
+});
+
+test('a row that has left is held no more', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const recent = new Recent(0, { capacity: 1_000, bytes: 100 });
+  const left = new WeakRef(push(recent, 1));
+  for (const seq of [2, 3]) push(recent, seq);
+  assert.equal(recent.floor, 1);
+  // A reference that was just made holds its row until the turn ends.
+  await new Promise((resolve) => setImmediate(resolve));
+  collect();
+  assert.equal(left.deref(), undefined);
+});
+
+function push(recent: Recent, seq: number): Row {
+  const made = row(seq, 1, { size: 50 });
+  recent.push(made);
+  return made;
+}
+
+test('a row whose content has changed is read with the new one, and only while it is here', () => {
+  const recent = new Recent(0, { capacity: 2 });
+  for (const seq of [1, 2, 3]) recent.push(row(seq, 8));
+  recent.replace(1, 'gone');
+  recent.replace(4, 'to come');
+  recent.replace(3, 'edited');
+  recent.push(row(4, 8));
+  const bodies = (after: number): unknown[] =>
+    recent.page([{ topic: 8, from: 0, to: null }], after, 10).map(({ body }) => body);
+  assert.deepEqual(bodies(2), ['edited', 4]);
+  recent.push(row(5, 8));
+  recent.replace(3, 'must not touch 5');
+  assert.deepEqual(bodies(3), [4, 5]);
+});
+
+test('a row about another shows what that one has become, for as long as it is here', () => {
+  const recent = new Recent(4, { capacity: 4 });
+  recent.push(row(5, 8));
+  recent.push(row(6, 8, { about: 5, body: 'edited' }));
+  recent.extendDown([row(3, 8), row(4, 8, { about: 3, body: 'older' })]);
+  recent.replace(5, null);
+  recent.replace(3, 'newer');
+  const bodies = (after: number): unknown[] => recent.page([always(8)], after, 10).map(({ body }) => body);
+  assert.deepEqual(bodies(2), ['newer', 'newer', null, null]);
+  recent.push(row(7, 8));
+  recent.push(row(8, 8));
+  recent.replace(3, 'must touch nothing');
+  assert.deepEqual(bodies(4), [null, null, 7, 8]);
+});
+
+test('rows that were read before a body changed are not taken: one of them may be what it was', () => {
+  const recent = new Recent(10, { capacity: 100 });
+  const { changes } = recent;
+  recent.replace(9, null);
+  assert.equal(recent.extendDown([row(9, 1), row(10, 1)], changes), false);
+  assert.equal(recent.floor, 10);
+  assert.equal(recent.extendDown([row(9, 1, { body: null }), row(10, 1)], recent.changes), true);
 });

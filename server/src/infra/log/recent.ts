@@ -16,6 +16,11 @@ export class Recent {
   #floor: number;
   #head: number;
   #held = 0;
+  /** Rows by the row whose body they show again, and how often a body has changed. */
+  readonly #about = new Map<number, number[]>();
+  #changes = 0;
+  /** What the row just below the floor would take, where that is known: what has just left needs not be loaded again. */
+  #below = 0;
 
   /** `bytes` bounds the bodies: long messages are fewer. */
   constructor(head: number, { capacity = 65_536, bytes = 64 * 1_048_576 }: { capacity?: number; bytes?: number } = {}) {
@@ -38,9 +43,9 @@ export class Recent {
     return cursor >= this.#floor;
   }
 
-  /** Whether everything after this cursor would find room. */
+  /** False when it is known that not everything after this cursor would find room. */
   couldCover(cursor: number): boolean {
-    return this.#head - cursor <= this.#capacity;
+    return this.#head - cursor <= this.#capacity && this.#held + this.#below <= this.#bytes;
   }
 
   push(row: Row): void {
@@ -50,18 +55,37 @@ export class Recent {
     }
     this.#rows[row.seq % this.#capacity] = row;
     this.#head = row.seq;
+    this.#noteAbout(row);
     this.#index(row.topic, row.seq);
     if (row.peer !== null && row.peer !== row.topic) this.#index(row.peer, row.seq);
   }
 
-  /** Adds older rows below the floor, in order, ending at the floor without a gap; not when they are too large. */
-  extendDown(rows: readonly Row[], floor: number): void {
-    const size = rows.reduce((sum, row) => sum + row.size, 0);
-    if (this.#held + size > this.#bytes) return;
-    this.#held += size;
+  /** How often `replace` was called: rows that were read before the last time may be as they were then. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  /** The body of a row, as far as it or one about it is here. */
+  bodyOf(seq: number): unknown {
+    return this.#showing(seq)[0]?.body;
+  }
+
+  /** A row whose content has changed since: who reads it, or one about it, from here on reads the new one. */
+  replace(seq: number, body: unknown): void {
+    this.#changes += 1;
+    for (const row of this.#showing(seq)) this.#rows[row.seq % this.#capacity] = { ...row, body, revised: true };
+  }
+
+  /**
+   * Adds older rows, in order, that end at the floor: from the newest down, as far as they have no gap and find room.
+   * True when it took all of them, false also when there are none. `changes` is what it was when they were read: when a
+   * body has changed since, none is taken.
+   */
+  extendDown(rows: readonly Row[], changes = this.#changes): boolean {
+    if (changes !== this.#changes) return false;
     const older = new Map<number, number[]>();
-    for (const row of rows) {
-      this.#rows[row.seq % this.#capacity] = row;
+    for (const row of rows.toReversed()) {
+      if (row.seq !== this.#floor || !this.#takeBelow(row)) break;
       for (const topic of row.peer === null || row.peer === row.topic ? [row.topic] : [row.topic, row.peer]) {
         const seqs = older.get(topic);
         if (seqs === undefined) older.set(topic, [row.seq]);
@@ -71,9 +95,10 @@ export class Recent {
     for (const [topic, seqs] of older) {
       const known = this.#byTopic.get(topic);
       const newer = known === undefined ? [] : known.seqs.slice(known.start);
-      this.#byTopic.set(topic, { seqs: seqs.concat(newer), start: 0 });
+      this.#byTopic.set(topic, { seqs: seqs.reverse().concat(newer), start: 0 });
     }
-    this.#floor = floor;
+    const [oldest] = rows;
+    return oldest !== undefined && oldest.seq > this.#floor;
   }
 
   /** Rows of these topics after the cursor, in order, each once. Only when `covers(after)`. */
@@ -97,6 +122,34 @@ export class Recent {
     return rows;
   }
 
+  #takeBelow(row: Row): boolean {
+    this.#below = row.size;
+    if (!this.couldCover(row.seq - 1)) return false;
+    this.#rows[row.seq % this.#capacity] = row;
+    this.#held += row.size;
+    this.#noteAbout(row);
+    this.#floor = row.seq - 1;
+    this.#below = 0;
+    return true;
+  }
+
+  /** The row with this number and those about it, as far as they are here. */
+  #showing(seq: number): Row[] {
+    const places = [seq, ...(this.#about.get(seq) ?? [])].filter((place) => place > this.#floor && place <= this.#head);
+    return places.flatMap((place) => this.#rows[place % this.#capacity] ?? []);
+  }
+
+  #noteAbout({ about, seq }: Row): void {
+    if (about !== undefined) this.#about.set(about, [...(this.#about.get(about) ?? []), seq]);
+  }
+
+  #forgetAbout({ about, seq }: Row): void {
+    if (about === undefined) return;
+    const left = this.#about.get(about)?.filter((known) => known !== seq) ?? [];
+    if (left.length === 0) this.#about.delete(about);
+    else this.#about.set(about, left);
+  }
+
   #index(topic: number, seq: number): void {
     const known = this.#byTopic.get(topic);
     if (known === undefined) this.#byTopic.set(topic, { seqs: [seq], start: 0 });
@@ -104,10 +157,13 @@ export class Recent {
   }
 
   #evict(): void {
-    const seq = ++this.#floor;
-    const row = this.#rows[seq % this.#capacity];
+    const slot = ++this.#floor % this.#capacity;
+    const row = this.#rows[slot];
     if (row === undefined) return;
+    this.#rows[slot] = undefined;
     this.#held -= row.size;
+    this.#below = row.size;
+    this.#forgetAbout(row);
     this.#forget(row.topic);
     if (row.peer !== null && row.peer !== row.topic) this.#forget(row.peer);
   }

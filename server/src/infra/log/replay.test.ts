@@ -3,7 +3,7 @@ import test from 'node:test';
 import { feedOf, HandLog, isReadable, openRoom, plainly, row } from '../../../test/support/feeds.ts';
 import type { Row } from './log.ts';
 import { topicOf } from './topic.ts';
-import type { Present } from './wire-event.ts';
+import type { Words } from './wire-event.ts';
 
 const ada = topicOf('user', 1);
 const group = topicOf('group', 1);
@@ -35,6 +35,29 @@ test('what is not in memory is loaded once for all who need it', async (t) => {
   for (const { outlet } of feeds) assert.deepEqual(outlet.numbers, numbers(101, 3_000));
   assert.equal(room.log.calls.rowsAfter, 3);
   assert.equal(room.log.calls.page, 0);
+});
+
+test('the event loop turns while rows are loaded, though the log answers at once', async (t) => {
+  const room = roomAfter(t, rowsOf(1, 5_000));
+  const joining = room.join(1);
+  for (let turns = 1; turns <= 3; turns += 1) {
+    await turn();
+    assert.ok(room.log.calls.rowsAfter <= turns + 1, `${room.log.calls.rowsAfter} reads in ${turns} turns`);
+  }
+  assert.deepEqual((await joining).outlet.numbers, numbers(1, 5_000));
+  assert.equal(room.log.calls.rowsAfter, 5);
+});
+
+test('long rows are loaded from the newest down until memory is full, and that is not tried again', async (t) => {
+  const large = rowsOf(1, 3_000).map((one) => ({ ...one, size: 1_000 }));
+  const room = roomAfter(t, large, { bytes: 1_500_000 });
+  const first = await room.join(1);
+  assert.deepEqual([room.recent.floor, room.log.calls.rowsAfter], [1_500, 2]);
+  const later = await room.join(1);
+  for (const { outlet } of [first, later]) assert.deepEqual(outlet.numbers, numbers(1, 3_000));
+  room.delivery.take(room.log.commit({ ...row(3_001, ada), size: 1_000 }));
+  await room.join(1, { cursor: 1_000 });
+  assert.equal(room.log.calls.rowsAfter, 2);
 });
 
 test('what would find no room in memory is read from the table, page by page', async (t) => {
@@ -130,13 +153,16 @@ test('a limit that is just enough leaves nothing out, not even what arrives whil
 });
 
 test('a door that throws on a row is reported, and the replay goes on', async (t) => {
-  const throwing: Present = (found, offset) => {
-    if (found.seq === 3) throw new Error('cannot say this');
-    return plainly(found, offset);
+  const words: Words = {
+    ...plainly,
+    row: (found, offset) => {
+      if (found.seq === 3) throw new Error('cannot say this');
+      return plainly.row(found, offset);
+    },
   };
   for (const options of [{}, { capacity: 2 }]) {
     const room = roomAfter(t, rowsOf(1, 6), options);
-    const { feed, outlet } = feedOf(1, { present: throwing });
+    const { feed, outlet } = feedOf(1, { words });
     room.delivery.follow(feed);
     await room.replay.catchUp(feed);
     assert.deepEqual(outlet.numbers, [1, 2, 4, 5, 6]);

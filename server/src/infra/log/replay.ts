@@ -12,6 +12,8 @@ const pageLength = 131_072;
 const muchWaiting = 65_536;
 /** Replays at a time on a node; the others wait in order. */
 const atOnce = 64;
+/** Rows that are loaded into memory in one turn of the event loop. */
+const loadedRows = 1_000;
 /** Skipped rows are counted up to here. */
 const countedRows = 50_000;
 /** Rows whose encoded forms are kept for the next client that replays them. */
@@ -64,9 +66,12 @@ export class Replay {
       let left = limit;
       let waits = feed.outlet.buffered() > muchWaiting;
       while (!feed.ended) {
-        if (waits && !(await feed.outlet.drained())) {
-          feed.outlet.cut('nothing read for 30 seconds');
-          return null;
+        if (waits) {
+          if (!(await feed.outlet.drained())) {
+            feed.cut('nothing read for 30 seconds');
+            return null;
+          }
+          feed.answered();
         }
         if (left <= 0) {
           const skipped = await this.#skip(feed);
@@ -83,7 +88,7 @@ export class Replay {
       }
     } catch (error) {
       this.#onFailure(error);
-      feed.outlet.cut('replay failed');
+      feed.cut('replay failed');
     }
     return null;
   }
@@ -130,6 +135,7 @@ export class Replay {
       if (length >= pageLength) return sent;
       sent.passed += 1;
       feed.cursor = row.seq;
+      if (isOfLaterTimes(row, feed)) continue;
       try {
         const written = sendRow(this.#log.epoch, row, feed, this.#formsOf(row));
         length += written;
@@ -165,24 +171,30 @@ export class Replay {
     return { rows };
   }
 
-  /** Loads the rows between the cursor and what is in memory, once for all who need them, if they would find room. */
+  /** Loads the rows between the cursor and what is in memory, as far as they find room, once for all who need them. */
   async #warm(cursor: number): Promise<void> {
-    if (this.#recent.covers(cursor) || !this.#recent.couldCover(cursor)) return;
+    if (!this.#isWorthLoading(cursor)) return;
     const turn = this.#warming.then(async () => {
-      if (this.#recent.covers(cursor)) return;
-      const older: Row[] = [];
-      const floor = this.#recent.floor;
-      for (let after = cursor; after < floor; ) {
-        const rows = await this.#log.rowsAfter(after, Math.min(1_000, floor - after));
-        if (rows.length === 0) return;
-        older.push(...rows);
-        after = rows.at(-1)?.seq ?? floor;
+      while (this.#isWorthLoading(cursor)) {
+        const { floor } = this.#recent;
+        const after = Math.max(cursor, floor - loadedRows);
+        // Rows may have left at the low end meanwhile: then what was read does not end at the floor, and is not taken.
+        const { changes } = this.#recent;
+        if (!this.#recent.extendDown(await this.#log.rowsAfter(after, floor - after), changes)) return;
+        // SQLite answers within the turn: without this nobody else would get one until everything is loaded.
+        await new Promise((resolve) => setImmediate(resolve));
       }
-      // Rows may have left at the low end meanwhile; what is older than a gap must not be added.
-      const whole = older.length === floor - cursor && this.#recent.floor === floor;
-      if (whole && this.#recent.couldCover(cursor)) this.#recent.extendDown(older, cursor);
     });
     this.#warming = turn.catch(() => {});
     await turn;
   }
+
+  #isWorthLoading(cursor: number): boolean {
+    return !this.#recent.covers(cursor) && this.#recent.couldCover(cursor);
+  }
 }
+
+/** What somebody has left may have been changed since: they read what was written in their time, and nothing of later. */
+const isOfLaterTimes = ({ seq, topic, peer, about, revised }: Row, feed: Feed): boolean =>
+  (revised === true || about !== undefined) &&
+  !feed.intervals.some(({ topic: read, from, to }) => (read === topic || read === peer) && from <= seq && to === null);

@@ -6,12 +6,23 @@ import type { Log } from './log.ts';
 
 /** How long the log, and with it every offset and key, is kept, in milliseconds: seven days. */
 const keepFor = 7 * 24 * 3_600_000;
+/** How long what a follower has not taken yet is kept at most, in milliseconds: thirty days. */
+const holdFor = 30 * 24 * 3_600_000;
 /** Rows of the log in one transaction. */
 const slice = 1_000;
 /** Keys in one statement; always the same number, so that there is one text to compile. */
 const keysAtOnce = 200;
 
-export type RetentionOptions = { sql: Sql; log: Log; clock: Clock };
+/** A follower of the log that is more than seven days behind, and the last row that it has taken. */
+export type HeldBack = Readonly<{ follower: string; seq: number }>;
+
+export type RetentionOptions = {
+  sql: Sql;
+  log: Log;
+  clock: Clock;
+  /** Each time that something is kept for a follower, or taken away before it came: somebody must look why. */
+  onHeldBack: (held: HeldBack) => void;
+};
 
 type RetentionTables = {
   log: { seq: number };
@@ -19,25 +30,28 @@ type RetentionTables = {
   checkpoints: { at: number; seq: number };
   write_keys: { n: number };
   session_cursors: { session: number; seq: number };
+  followers: { name: string; seq: number };
 };
 
 const tablesOf = (sql: Kysely<object>): Kysely<RetentionTables> => sql.withTables<RetentionTables>();
 
 /**
  * Takes away what is older than seven days. It goes by `seq`: checkpoints say which number was the last at what time.
- * Messages themselves stay; only their place in the log goes.
+ * Messages themselves stay; only their place in the log goes. It waits for the followers of the log, up to thirty days.
  */
 export class Retention {
   readonly #sql: Sql;
   readonly #log: Log;
   readonly #clock: Clock;
+  readonly #onHeldBack: RetentionOptions['onHeldBack'];
   readonly #oldest: Statement<{ seq: number }>;
   readonly #oldKeys: Statement<{ n: number | null }>;
 
-  constructor({ sql, log, clock }: RetentionOptions) {
+  constructor({ sql, log, clock, onHeldBack }: RetentionOptions) {
     this.#sql = sql;
     this.#log = log;
     this.#clock = clock;
+    this.#onHeldBack = onHeldBack;
     this.#oldest = sql.statement('SELECT seq FROM checkpoints WHERE at <= ?1 ORDER BY at DESC LIMIT 1');
     // Numbered in the order of time: the oldest thousand tell, and nothing behind them is looked at.
     this.#oldKeys = sql.statement(
@@ -49,15 +63,28 @@ export class Retention {
   async run(signal: AbortSignal): Promise<void> {
     await this.#remember();
     const before = this.#clock.now() - keepFor;
-    const upTo = (await this.#oldest.get(before))?.seq ?? 0;
+    const upTo = await this.#takenBy(await this.#lastBefore(before));
     await inTurns(signal, () => this.#forgetRows(upTo));
     await inTurns(signal, () => this.#forgetKeys(before));
     await inTurns(signal, () => this.#forgetCursors());
-    const floor = await this.#log.floor();
+    const floor = this.#log.floor();
     await this.#log.write(async ({ sql }) => {
       const checkpoints = tablesOf(sql).deleteFrom('checkpoints');
       await checkpoints.where('at', '<=', before).where('seq', '<=', floor).execute();
     });
+  }
+
+  async #lastBefore(at: number): Promise<number> {
+    return (await this.#oldest.get(at))?.seq ?? 0;
+  }
+
+  /** How far of this every follower has come, or else what is older than thirty days. */
+  async #takenBy(upTo: number): Promise<number> {
+    const slowest = tablesOf(this.#sql.read).selectFrom('followers').select(['name', 'seq']).orderBy('seq').limit(1);
+    const [held] = await this.#sql.scan(slowest.compile());
+    if (held === undefined || held.seq >= upTo) return upTo;
+    this.#onHeldBack({ follower: held.name, seq: held.seq });
+    return Math.max(held.seq, await this.#lastBefore(this.#clock.now() - holdFor));
   }
 
   async #remember(): Promise<void> {
@@ -75,7 +102,7 @@ export class Retention {
    * indexed behind the commit has been in its table for days.
    */
   async #forgetRows(target: number): Promise<boolean> {
-    const floor = await this.#log.floor();
+    const floor = this.#log.floor();
     const upTo = Math.min(floor + slice, target);
     if (upTo <= floor) return false;
     const rows = await this.#log.rowsAfter(floor, upTo - floor);
@@ -96,6 +123,7 @@ export class Retention {
       // Last: on PostgreSQL this row's lock is the one that whoever appends waits for.
       await tables.updateTable('log_state').set({ floor: upTo }).where('floor', '<', upTo).execute();
     });
+    this.#log.raiseFloor(upTo);
     return upTo < target;
   }
 
@@ -113,7 +141,7 @@ export class Retention {
    * the log is kept. Cursors above it stay, also of sessions that have ended: the account's next one begins there.
    */
   async #forgetCursors(): Promise<boolean> {
-    const floor = await this.#log.floor();
+    const floor = this.#log.floor();
     const select = tablesOf(this.#sql.read).selectFrom('session_cursors').select('session').where('seq', '<', floor);
     const found = await this.#sql.scan(select.limit(slice).compile());
     if (found.length === 0) return false;

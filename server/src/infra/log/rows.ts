@@ -1,5 +1,6 @@
 import { type CompiledQuery, type Kysely, sql } from 'kysely';
-import type { Sql, Statement } from '../sql/sql.ts';
+import { isAmong, numberList } from '../sql/numbers.ts';
+import type { Engine, Sql, Statement } from '../sql/sql.ts';
 import type { Interval, Move, NewRow, Row, Segment } from './log.ts';
 
 /** A row as it lies in the log's own table. */
@@ -11,19 +12,22 @@ type StoredRow = {
   payload: string | null;
   moves: string | null;
   at: number;
+  about: number | null;
 };
 
-const columns = 'seq, topic, peer, type, payload, moves, at';
+const columns = 'seq, topic, peer, type, payload, moves, at, about';
 
 /** Reads rows by number from the log's own table and from the segments. */
 export class Rows {
-  readonly #read: Kysely<object>;
+  readonly #engine: Engine;
   readonly #between: Statement<StoredRow>;
+  readonly #among: Statement<StoredRow>;
   readonly #segments: Segment[] = [];
 
   constructor(database: Sql) {
-    this.#read = database.read;
+    this.#engine = database.engine;
     this.#between = database.statement(`SELECT ${columns} FROM log WHERE seq > ?1 AND seq <= ?2`);
+    this.#among = database.statement(`SELECT ${columns} FROM log WHERE ${isAmong(database.engine, 'seq', '?1')}`);
   }
 
   addSegment(segment: Segment): void {
@@ -32,7 +36,7 @@ export class Rows {
 
   /** Rows after a number, in order. Numbers have no gaps, so a range of `limit` numbers is a page. */
   async after(after: number, limit: number): Promise<Row[]> {
-    const own = (await this.#between.all(after, after + limit)).map(rowFrom);
+    const own = await this.#shown((await this.#between.all(after, after + limit)).map(rowFrom));
     const parts = await Promise.all(this.#segments.map((segment) => segment.rowsBetween(after, after + limit)));
     return [...own, ...parts.flat()].sort(bySeq);
   }
@@ -40,29 +44,47 @@ export class Rows {
   /** The rows with these numbers, in order. */
   async at(seqs: readonly number[]): Promise<Row[]> {
     if (seqs.length === 0) return [];
-    const numbers = sql.join(seqs.map((seq) => sql.lit(seq)));
-    const query = sql<StoredRow>`select ${sql.raw(columns)} from log where seq in (${numbers})`.compile(this.#read);
-    const own = (await this.#read.executeQuery<StoredRow>(query)).rows.map(rowFrom);
+    const own = await this.#shown((await this.#among.all(numberList(this.#engine, seqs))).map(rowFrom));
     if (own.length === seqs.length) return own.sort(bySeq);
     const parts = await Promise.all(this.#segments.map((segment) => segment.rowsAt(seqs)));
     return [...own, ...parts.flat()].sort(bySeq);
+  }
+
+  /** Those that show another row's body get it. */
+  async #shown(rows: Row[]): Promise<Row[]> {
+    const numbers = new Set(rows.flatMap(({ about }) => about ?? []));
+    if (numbers.size === 0) return rows;
+    const bodies = new Map((await this.at([...numbers])).map(({ seq, body, size }) => [seq, { body, size }]));
+    return rows.map((row) => (row.about === undefined ? row : { ...row, ...bodies.get(row.about) }));
   }
 }
 
 /** About what a row takes in memory beside its payload, in bytes. */
 const rowSize = 200;
 
-/** A new row under its number, and its payload as it is stored. */
-export function numbered(seq: number, row: NewRow, at: number): { row: Row; payload: string } {
-  const payload = JSON.stringify(row.payload);
-  const { topic, peer = null, type, payload: body, moves = null } = row;
-  return { row: { seq, topic, peer, type, body, moves, size: rowSize + payload.length, at }, payload };
+type Numbered = { row: Row; payload: string | null };
+
+/**
+ * Makes new rows of one transaction: a row under its number, and its payload as it is stored. A payload that several rows
+ * share is written as JSON once, and counts in memory with the first of them: they come, and go from there, together.
+ */
+export function numbering(): (seq: number, row: NewRow, at: number) => Numbered {
+  let last: { body: unknown; text: string } | undefined;
+  return (seq, row, at) => {
+    const { topic, peer = null, type, payload: body, moves = null, about } = row;
+    const shared = typeof body === 'object' && body !== null && last?.body === body;
+    const payload = shared && last !== undefined ? last.text : JSON.stringify(body);
+    last = { body, text: payload };
+    const made = { seq, topic, peer, type, body, moves, size: rowSize + (shared ? 0 : payload.length), at };
+    return about === undefined ? { row: made, payload } : { row: { ...made, about }, payload: null };
+  };
 }
 
 const bySeq = (a: Row, b: Row): number => a.seq - b.seq;
 
-const rowFrom = ({ payload, moves, ...row }: StoredRow): Row => ({
+const rowFrom = ({ payload, moves, about, ...row }: StoredRow): Row => ({
   ...row,
+  ...(about === null ? {} : { about }),
   body: payload === null ? null : JSON.parse(payload),
   moves: moves === null ? null : (JSON.parse(moves) as Move[]),
   size: rowSize + (payload?.length ?? 0),

@@ -1,4 +1,5 @@
 import type { Row } from './log.ts';
+import type { Signal } from './signal.ts';
 
 /**
  * What a row is on the wire of one door: encoded once by each transport, whose bytes lie here for all its sockets.
@@ -23,11 +24,15 @@ export class WireEvent {
 /** Who reads: what a door may look at to choose the form of a row. */
 export type Reader = Readonly<{ account: number; session: number }>;
 
-/**
- * A door's words for a row. Called once a row; the returned function chooses the form for each reader and makes each
- * form once. `null`: the row is nothing on this door's wire.
- */
-export type Present = (row: Row, offset: string) => ((reader: Reader) => WireEvent | null) | null;
+/** Chooses the form for each reader, and makes each form once. */
+export type Forms = (reader: Reader) => WireEvent | null;
+
+/** A door's words. Called once a row or signal; `null`: it is nothing on this door's wire. */
+export type Words = Readonly<{
+  row(row: Row, offset: string): Forms | null;
+  /** The event has no offset. */
+  signal(signal: Signal): Forms | null;
+}>;
 
 /** A connection as the log sees it. */
 export interface Outlet {

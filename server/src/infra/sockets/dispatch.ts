@@ -4,24 +4,39 @@ import type { Connection, SocketBounds, SocketDoor, WireError } from './sockets.
 /** The answer to one event: an acknowledgement's content. */
 type Reply = { success: true; data: unknown } | ({ success: false } & WireError);
 
-/** Counts one socket's events in fixed windows. */
+/** So many windows' worth of events over the rate are a flood; a window within the rate forgives those before it. */
+const patience = 10;
+
+/**
+ * Counts one socket's events in fixed windows. The first one over the rate is to be answered, the others of its window
+ * are not: an answer to each would let a client make us write as much as it likes.
+ */
 export class EventRate {
   readonly #bounds: SocketBounds['events'];
+  readonly #onFlood: () => void;
   #windowEnd = 0;
   #count = 0;
+  #over = 0;
 
-  constructor(bounds: SocketBounds['events']) {
+  /** `onFlood` must close the connection; it is called once. */
+  constructor(bounds: SocketBounds['events'], onFlood: () => void) {
     this.#bounds = bounds;
+    this.#onFlood = onFlood;
   }
 
-  /** Whether this event is still within the rate. */
-  take(now: number): boolean {
+  /** `now`: milliseconds. */
+  take(now: number): 'within' | 'refused' | 'ignored' {
+    const { count, seconds } = this.#bounds;
     if (now >= this.#windowEnd) {
-      this.#windowEnd = now + this.#bounds.seconds * 1_000;
+      if (this.#count <= count) this.#over = 0;
+      this.#windowEnd = now + seconds * 1_000;
       this.#count = 0;
     }
     this.#count += 1;
-    return this.#count <= this.#bounds.count;
+    if (this.#count <= count) return 'within';
+    this.#over += 1;
+    if (this.#over === patience * count + 1) this.#onFlood();
+    return this.#count === count + 1 ? 'refused' : 'ignored';
   }
 }
 
@@ -34,8 +49,8 @@ type DispatchOptions = {
 };
 
 /**
- * One event of a client through the door: size, rate, name, act. With an acknowledgement the client hears the reply
- * there; without one a refusal comes as `error`.
+ * One event of a client through the door: rate, size, name, act. With an acknowledgement the client hears the reply
+ * there; without one a refusal comes as `error`. Of those over the rate only the first in a window is answered.
  */
 export async function dispatch(
   door: SocketDoor,
@@ -43,8 +58,10 @@ export async function dispatch(
   { event, input, bytes }: Arrived,
   { rate, bounds, acknowledge }: DispatchOptions,
 ): Promise<void> {
+  const taken = rate.take(Date.now());
+  if (taken === 'ignored') return;
   try {
-    if (!rate.take(Date.now())) throw new Refusal(commonErrors.RATE_LIMITED);
+    if (taken === 'refused') throw new Refusal(commonErrors.RATE_LIMITED);
     if (bytes > bounds.frame) {
       throw new Refusal(commonErrors.TOO_LARGE, {
         message: `A frame may have ${bounds.frame} bytes; this one had ${bytes}`,

@@ -22,10 +22,11 @@ function connection({ name = 'websocket', writable = true } = {}) {
   return made;
 }
 
+const unexpected = (error: unknown): void => assert.fail(String(error));
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test('what is written in one turn while the gate is held leaves in one flush at its end, in order', async () => {
-  const gate = new SocketGate();
+  const gate = new SocketGate(unexpected);
   const [one, two] = [connection(), connection()];
   gate.attach(one);
   gate.attach(two);
@@ -43,7 +44,7 @@ test('what is written in one turn while the gate is held leaves in one flush at 
 });
 
 test('while it is not held every write leaves at once', async () => {
-  const gate = new SocketGate();
+  const gate = new SocketGate(unexpected);
   const one = connection();
   gate.attach(one);
   one.say('a');
@@ -55,7 +56,7 @@ test('while it is not held every write leaves at once', async () => {
 });
 
 test('packets that are no text messages, and other transports, stay as they are', async () => {
-  const gate = new SocketGate();
+  const gate = new SocketGate(unexpected);
   const [mixed, polling, busy] = [connection(), connection({ name: 'polling' }), connection({ writable: false })];
   for (const one of [mixed, polling, busy]) gate.attach(one);
   gate.hold();
@@ -86,7 +87,7 @@ test('packets that are no text messages, and other transports, stay as they are'
 });
 
 test('a connection without `flush` is not held, and nothing breaks', async () => {
-  const gate = new SocketGate();
+  const gate = new SocketGate(unexpected);
   const made: EngineConnection = { writeBuffer: [], transport: { name: 'websocket', writable: true } };
   gate.attach(made);
   gate.hold();
@@ -95,7 +96,7 @@ test('a connection without `flush` is not held, and nothing breaks', async () =>
 });
 
 test('a plain stream is corked once while the gate is held, and uncorked at its end', async () => {
-  const gate = new SocketGate();
+  const gate = new SocketGate(unexpected);
   const calls: string[] = [];
   const stream = { cork: () => void calls.push('cork'), uncork: () => void calls.push('uncork') };
   gate.touch(stream);
@@ -107,4 +108,32 @@ test('a plain stream is corked once while the gate is held, and uncorked at its 
   assert.deepEqual(calls, ['cork']);
   await turn();
   assert.deepEqual(calls, ['cork', 'uncork']);
+});
+
+test('a connection that cannot be written to is ended, and the others get theirs', async () => {
+  const failures: unknown[] = [];
+  const gate = new SocketGate((error) => failures.push(error));
+  const [broken, sound] = [connection(), connection()];
+  broken.flush = () => {
+    throw new Error('broken');
+  };
+  let ended = false;
+  broken.close = () => {
+    ended = true;
+  };
+  gate.attach(broken);
+  gate.attach(sound);
+  gate.hold();
+  const cut: string[] = [];
+  gate.keep({
+    release: () => {
+      throw new Error('nothing to release');
+    },
+    cut: (reason) => cut.push(reason),
+  });
+  broken.say('a');
+  sound.say('b');
+  await turn();
+  assert.deepEqual([sound.written.length, ended, cut.length], [1, true, 1]);
+  assert.deepEqual(failures.map(String), ['Error: nothing to release', 'Error: broken']);
 });

@@ -4,6 +4,7 @@ import { joinFrames } from './frame.ts';
 /** What this module uses of an Engine.IO connection beyond its documented face; absent parts mean: not held. */
 export type EngineConnection = {
   flush?: () => void;
+  close?: (discard: boolean) => void;
   writeBuffer: EnginePacket[];
   readonly transport: { readonly name: string; readonly writable: boolean };
 };
@@ -15,8 +16,8 @@ type EnginePacket = { type: string; data?: unknown; options?: { wsPreEncodedFram
 
 export type Corkable = { cork(): void; uncork(): void };
 
-/** Somebody who keeps what it is given while the gate is held. */
-export type Holding = { release(): void };
+/** Somebody who keeps what it is given while the gate is held; `cut` ends its connection. */
+export type Holding = { release(): void; cut(reason: string): void };
 
 /**
  * Holds what is written while a batch is handed out, so that all frames for one socket leave in one write to the kernel
@@ -27,10 +28,16 @@ export type Holding = { release(): void };
  * only the moment of its flush moves. Should Engine.IO lose `flush`, connections are simply not held.
  */
 export class SocketGate implements Gate {
+  readonly #onFailure: (error: unknown) => void;
   #held = false;
   readonly #engines = new Map<EngineConnection, () => void>();
   readonly #corked = new Set<Corkable>();
   #holding: Holding[] = [];
+
+  /** `onFailure` hears of a connection that could not be written to; it is ended, and the others get theirs. */
+  constructor(onFailure: (error: unknown) => void) {
+    this.#onFailure = onFailure;
+  }
 
   get held(): boolean {
     return this.#held;
@@ -68,15 +75,35 @@ export class SocketGate implements Gate {
     this.#held = false;
     const holding = this.#holding;
     this.#holding = [];
-    for (const one of holding) one.release();
-    for (const [connection, flush] of this.#engines) {
-      mergeFrames(connection);
-      flush.call(connection);
-    }
+    for (const one of holding)
+      this.#attempt(
+        () => one.release(),
+        () => one.cut('write failed'),
+      );
+    for (const [connection, flush] of this.#engines)
+      this.#attempt(
+        () => flushMerged(connection, flush),
+        () => connection.close?.(true),
+      );
     this.#engines.clear();
     for (const stream of this.#corked) stream.uncork();
     this.#corked.clear();
   }
+
+  /** Nobody stands behind this turn: what is thrown here would end the process, and keep what is due to the others. */
+  #attempt(write: () => void, cut: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      cut();
+      this.#onFailure(error);
+    }
+  }
+}
+
+function flushMerged(connection: EngineConnection, flush: () => void): void {
+  mergeFrames(connection);
+  flush.call(connection);
 }
 
 /** What waits for one WebSocket becomes one packet: one buffer, one write. */

@@ -1,3 +1,4 @@
+import { commonErrors, Refusal } from '../../kernel/errors.ts';
 import type { Principal } from '../../kernel/principal.ts';
 import type { Cursors } from '../log/cursors.ts';
 import type { Delivery } from '../log/delivery.ts';
@@ -5,8 +6,9 @@ import { Feed } from '../log/feed.ts';
 import type { Log } from '../log/log.ts';
 import { formatOffset, parseOffset } from '../log/offset.ts';
 import type { Replay } from '../log/replay.ts';
-import { type Outlet, type Present, WireEvent } from '../log/wire-event.ts';
-import type { Connection } from './sockets.ts';
+import { type Outlet, WireEvent, type Words } from '../log/wire-event.ts';
+import { Lately } from './lately.ts';
+import type { Connection, WireError } from './sockets.ts';
 
 /** Where a connection begins, decided before it is told that it is connected. */
 export type Start = Readonly<{ cursor: number; recovered: boolean; limit: number }>;
@@ -16,15 +18,30 @@ const tellQuietEvery = 3_600_000;
 /** Connections told in one turn of the event loop. */
 const toldAtOnce = 1_000;
 
-export type HubOptions = { log: Log; delivery: Delivery; replay: Replay; cursors: Cursors; replayMax: number };
+export type HubOptions = {
+  log: Log;
+  delivery: Delivery;
+  replay: Replay;
+  cursors: Cursors;
+  replayMax: number;
+  /** Live connections that one account may have. */
+  perAccount: number;
+  /** The door's words for a refusal. */
+  errorOf: (error: unknown) => WireError;
+};
 
 /** Rows that a client without an offset gets as ordinary events; the rest is counted in `resync`. */
 const withoutOffset = 1_000;
 
-/** How long an ended session is remembered, in milliseconds: longer than any handshake takes. */
-const rememberEnded = 60_000;
+/** The longest that a timer of Node waits, in milliseconds: 24 days. */
+const longestTimer = 2_147_483_647;
 
-type Opening = { id: string; principal: Principal; outlet: Outlet; present: Present; start: Start };
+/** How a transport is closed for good, and the timer that does it when the proof of who is there has ended. */
+type Kept = { end: (reason: string) => void; over: NodeJS.Timeout };
+
+const sessionEnded = 'The login session has ended';
+
+type Opening = { id: string; principal: Principal; outlet: Outlet; words: Words; start: Start };
 
 /** All live connections of this node: begins them at the right row, and ends them when their session ends. */
 export class Hub {
@@ -33,21 +50,28 @@ export class Hub {
   readonly #replay: Replay;
   readonly #cursors: Cursors;
   readonly #replayMax: number;
-  readonly #bySession = new Map<string, Map<Connection, (reason: string) => void>>();
-  /** Sessions that ended lately, in order. */
-  readonly #ended = new Map<string, number>();
+  readonly #perAccount: number;
+  readonly #errorOf: HubOptions['errorOf'];
+  readonly #bySession = new Map<string, Map<Connection, Kept>>();
+  /** Sessions that ended lately, and what accounts have become lately. */
+  readonly #ended = new Lately<true>();
+  readonly #roles = new Lately<{ role: string; reason: string }>();
   /** Live connections of each account, by its public id. */
   readonly #online = new Map<string, number>();
 
+  /** Called with the first live connection of an account on this node, and when its last has gone. */
+  onOnline: (who: Principal, online: boolean) => void = () => {};
   readonly #timer: NodeJS.Timeout;
   #deliveredBefore: number;
 
-  constructor({ log, delivery, replay, cursors, replayMax }: HubOptions) {
+  constructor({ log, delivery, replay, cursors, replayMax, perAccount, errorOf }: HubOptions) {
     this.#log = log;
     this.#delivery = delivery;
     this.#replay = replay;
     this.#cursors = cursors;
     this.#replayMax = replayMax;
+    this.#perAccount = perAccount;
+    this.#errorOf = errorOf;
     this.#deliveredBefore = delivery.delivered;
     this.#timer = setInterval(() => void this.tellQuiet(), tellQuietEvery);
     this.#timer.unref();
@@ -84,8 +108,9 @@ export class Hub {
   /** The row after which a client wants to go on, when the log can still serve it. */
   async resumable(offset: unknown): Promise<number | undefined> {
     const seq = parseOffset(this.#log.epoch, offset);
-    if (seq === undefined || seq > (await this.#log.head()) || seq < (await this.#log.floor())) return undefined;
-    return seq;
+    if (seq === undefined || seq < this.#log.floor()) return undefined;
+    // What has been delivered is there; only for more is the log asked.
+    return seq <= this.#delivery.delivered || seq <= (await this.#log.head()) ? seq : undefined;
   }
 
   /** `since`: an offset, `'now'`, or nothing: then the login session's own cursor counts. */
@@ -97,13 +122,14 @@ export class Hub {
     const now = this.#delivery.delivered;
     if (since === 'now') return { cursor: now, recovered: false, limit: withoutOffset };
     const cursor = await this.#cursors.of(principal.session, principal.account);
-    return { cursor: Math.min(Math.max(cursor, await this.#log.floor()), now), recovered: false, limit: withoutOffset };
+    return { cursor: Math.min(Math.max(cursor, this.#log.floor()), now), recovered: false, limit: withoutOffset };
   }
 
   /** Makes the connection, says `connected` and lets it catch up; `end` is how its transport is closed for good. */
-  open({ id, principal, outlet, present, start }: Opening, end: (reason: string) => void): Connection {
+  open({ id, principal, outlet, words, start }: Opening, end: (reason: string) => void): Connection {
     const reader = { account: principal.account, session: principal.session };
-    const feed = new Feed({ reader, outlet, present, cursor: start.cursor });
+    const onCut = (): void => this.close(connection);
+    const feed = new Feed({ reader, outlet, words, cursor: start.cursor, onCut });
     // A stock client takes a text at the end of any event for its offset: after one there must be ours.
     const emit = (event: string, data: unknown): void => {
       const offset = typeof data === 'string' ? this.offset(feed.cursor) : null;
@@ -111,6 +137,10 @@ export class Hub {
     };
     const connection: Connection = { id, principal, feed, emit };
     this.#keep(connection, end);
+    if ((this.#online.get(principal.id) ?? 0) > this.#perAccount) {
+      this.#refuse(connection, end);
+      return connection;
+    }
     const data = {
       message: 'Successfully connected to WebSocket',
       userId: principal.id,
@@ -118,8 +148,10 @@ export class Hub {
       recovered: start.recovered,
     };
     outlet.send(new WireEvent('connected', JSON.stringify(data), this.offset(start.cursor)));
-    // Authentication and this moment are not one: the session may have ended in between, unheard by this connection.
-    if (this.#ended.has(principal.sessionId)) setImmediate(() => end('The login session has ended'));
+    // Authentication and this moment are not one: what was revoked or changed in between was not heard here.
+    if (this.#ended.get(principal.sessionId)) setImmediate(() => end(sessionEnded));
+    const now = this.#roles.get(String(principal.account));
+    if (now !== undefined && now.role !== principal.role) setImmediate(() => feed.cut(now.reason));
     void this.#replay.catchUp(feed, start.limit).then((skipped) => {
       if (skipped !== null)
         outlet.send(new WireEvent('resync', JSON.stringify({ missed: skipped.rows }), this.offset(feed.cursor)));
@@ -127,18 +159,24 @@ export class Hub {
     return connection;
   }
 
+  /** The newest goes: those that are there serve somebody. It is told why in place of `connected`. */
+  #refuse({ emit }: Connection, end: (reason: string) => void): void {
+    const message = `An account may have ${this.#perAccount} live connections at a time`;
+    emit('error', this.#errorOf(new Refusal(commonErrors.RATE_LIMITED, { message })));
+    setImmediate(() => end('Too many connections'));
+  }
+
   /** Twice is as once. */
   close(connection: Connection): void {
     if (this.#bySession.get(connection.principal.sessionId)?.has(connection) !== true) return;
     this.#delivery.leave(connection.feed);
     this.#cursors.untrack(connection.feed);
-    const { id, sessionId } = connection.principal;
-    const left = (this.#online.get(id) ?? 1) - 1;
-    if (left === 0) this.#online.delete(id);
-    else this.#online.set(id, left);
+    const { sessionId } = connection.principal;
     const kept = this.#bySession.get(sessionId);
+    clearTimeout(kept?.get(connection)?.over);
     kept?.delete(connection);
     if (kept?.size === 0) this.#bySession.delete(sessionId);
+    this.#count(connection.principal, -1);
   }
 
   /** Before all transports close: what is still written then reaches nobody for sure, and must not count as seen. */
@@ -148,20 +186,23 @@ export class Hub {
 
   /** Ends every connection of these login sessions on this node. */
   endSessions(sessionIds: readonly string[], reason: string): void {
-    const now = Date.now();
     for (const id of sessionIds) {
-      this.#ended.set(id, now);
-      for (const end of [...(this.#bySession.get(id)?.values() ?? [])]) end(reason);
-    }
-    for (const [id, at] of this.#ended) {
-      if (now - at < rememberEnded) break;
-      this.#ended.delete(id);
+      this.#ended.note(id, true);
+      for (const { end } of [...(this.#bySession.get(id)?.values() ?? [])]) end(reason);
     }
   }
 
-  /** Lets every connection of an account come back, for what was decided when it connected has changed. */
-  renew(account: number, reason: string): void {
-    for (const feed of [...this.#delivery.feedsOf(account)]) feed.outlet.cut(reason);
+  /** An account has another role: its connections must come back, also those whose handshake still knew the old one. */
+  renew(account: number, role: string, reason: string): void {
+    this.#roles.note(String(account), { role, reason });
+    for (const feed of [...this.#delivery.feedsOf(account)]) feed.cut(reason);
+  }
+
+  /** Live connections here. */
+  get connections(): number {
+    let sum = 0;
+    for (const count of this.#online.values()) sum += count;
+    return sum;
   }
 
   /** Whether an account, by its public id, has a live connection here. */
@@ -169,19 +210,35 @@ export class Hub {
     return this.#online.has(id);
   }
 
+  /** The public ids of all accounts with a live connection here. */
+  onlineIds(): string[] {
+    return [...this.#online.keys()];
+  }
+
   #keep(connection: Connection, end: (reason: string) => void): void {
-    const { id, sessionId } = connection.principal;
-    const kept = this.#bySession.get(sessionId) ?? new Map();
-    kept.set(connection, end);
+    const { sessionId, until } = connection.principal;
+    const kept = this.#bySession.get(sessionId) ?? new Map<Connection, Kept>();
+    // A timer each, at 400 bytes: clearing one is free, and an order of our own over 100,000 sockets would not be less.
+    const over = setTimeout(() => end(sessionEnded), Math.min(until - Date.now(), longestTimer));
+    over.unref();
+    kept.set(connection, { end, over });
     this.#bySession.set(sessionId, kept);
-    this.#online.set(id, (this.#online.get(id) ?? 0) + 1);
     this.#delivery.follow(connection.feed);
     this.#cursors.track(connection.feed);
+    this.#count(connection.principal, 1);
+  }
+
+  #count(who: Principal, change: 1 | -1): void {
+    const before = this.#online.get(who.id) ?? 0;
+    const now = before + change;
+    if (now === 0) this.#online.delete(who.id);
+    else this.#online.set(who.id, now);
+    if (before === 0 || now === 0) this.onOnline(who, now > 0);
   }
 
   async #withinReach(principal: Principal, cursor: number): Promise<boolean> {
     // Every row of the log together bounds what is theirs; only a long absence needs the count.
-    if ((await this.#log.head()) - cursor <= this.#replayMax) return true;
+    if (this.#delivery.delivered - cursor <= this.#replayMax) return true;
     const intervals = await this.#log.intervals(principal.account, cursor);
     return (await this.#log.count(intervals, { after: cursor, limit: this.#replayMax + 1 })) <= this.#replayMax;
   }

@@ -1,6 +1,6 @@
 import type { Socket } from 'socket.io';
 import type { Outlet, WireEvent } from '../log/wire-event.ts';
-import { waitUntilDrained } from './drained.ts';
+import { listen, type Unsent, unsent, waitUntilDrained } from './drained.ts';
 import { joinFrames, textFrame } from './frame.ts';
 import type { Holding, SocketGate } from './gate.ts';
 
@@ -25,6 +25,8 @@ export class SocketIoOutlet implements Outlet, Holding {
   /** Most batches bring one event to a socket; only more take a list. */
   #first: Encoded | undefined;
   #others: Encoded[] | undefined;
+  /** Pings that wait for their pongs, counted from the first that asks behind rows until none is out. */
+  #pingsOut = 0;
 
   constructor(socket: Socket, gate: SocketGate) {
     this.#connection = socket.conn;
@@ -63,8 +65,10 @@ export class SocketIoOutlet implements Outlet, Holding {
 
   buffered(): number {
     const { transport, writeBuffer } = this.#connection as unknown as EngineInside;
-    let bytes = transport.socket?.bufferedAmount ?? 0;
+    let bytes = transport.socket === undefined ? 0 : unsent(transport.socket);
     for (const { data, options } of writeBuffer) bytes += options?.wsPreEncodedFrame?.[0]?.length ?? data?.length ?? 0;
+    if (this.#first !== undefined) bytes += this.#first.text.length;
+    if (this.#others !== undefined) for (const { text } of this.#others) bytes += text.length;
     return bytes;
   }
 
@@ -72,19 +76,43 @@ export class SocketIoOutlet implements Outlet, Holding {
     return waitUntilDrained({
       buffered: () => this.buffered(),
       isOpen: () => this.#connection.readyState === 'open',
-      echo: () => this.#echo(),
+      echo: (over) => this.#echo(over),
     });
   }
 
   /** A ping of Engine.IO's own, ahead of its time; without access to it the empty buffer has to do. */
-  #echo(): Promise<boolean> {
-    const { sendPacket } = this.#connection as unknown as { sendPacket?: (type: 'ping') => void };
+  #echo(over: AbortSignal): Promise<boolean> {
+    const { sendPacket } = this.#connection as unknown as EngineInside;
     if (typeof sendPacket !== 'function') return Promise.resolve(true);
+    // What is held for the end of the turn must not leave behind the ping that asks for it.
+    this.release();
+    this.#countPings();
     return new Promise((resolve) => {
-      this.#connection.once('heartbeat', () => resolve(true));
-      this.#connection.once('close', () => resolve(false));
+      let ahead = this.#pingsOut;
+      const heartbeat = (): void => {
+        if (ahead === 0) resolve(true);
+        ahead -= 1;
+      };
+      listen(this.#connection, { heartbeat, close: () => resolve(false) }, over);
       sendPacket.call(this.#connection, 'ping');
     });
+  }
+
+  /** Pongs carry no mark, but come in the order of the pings: as long as any is out, those are counted. */
+  #countPings(): void {
+    if (this.#pingsOut > 0) return;
+    const { pingTimeoutTimer } = this.#connection as unknown as EngineInside;
+    // One of Engine.IO's own may be out already.
+    if (pingTimeoutTimer) this.#pingsOut = 1;
+    const over = new AbortController();
+    const packetCreate = ({ type }: { type: string }): void => {
+      if (type === 'ping') this.#pingsOut += 1;
+    };
+    const heartbeat = (): void => {
+      this.#pingsOut -= 1;
+      if (this.#pingsOut === 0) over.abort();
+    };
+    listen(this.#connection, { packetCreate, heartbeat }, over.signal);
   }
 
   /** Closes the transport: after a disconnect packet a stock client would not come back. */
@@ -95,8 +123,11 @@ export class SocketIoOutlet implements Outlet, Holding {
 
 /** What is used of Engine.IO and of its WebSocket beyond their types. */
 type EngineInside = {
-  transport: { name: string; socket?: { bufferedAmount: number; _sender?: { sendFrame?: unknown } } };
+  transport: { name: string; socket?: Unsent & { _sender?: { sendFrame?: unknown } } };
   writeBuffer: readonly { data?: string; options?: { wsPreEncodedFrame?: Buffer[] } }[];
+  sendPacket?: (type: 'ping') => void;
+  /** Set while a heartbeat waits for its answer. */
+  pingTimeoutTimer?: unknown;
 };
 
 /** The same conditions under which Engine.IO's WebSocket transport writes a frame as it is. */

@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import type { WebSocket } from 'ws';
 import type { Outlet, WireEvent } from '../log/wire-event.ts';
-import { waitUntilDrained } from './drained.ts';
+import { listen, type Unsent, unsent, waitUntilDrained } from './drained.ts';
 import type { Corkable, SocketGate } from './gate.ts';
 import { closeCodes } from './sockets.ts';
 
@@ -19,33 +20,41 @@ export class WebSocketOutlet implements Outlet {
     this.write(event.webSocket as string);
   }
 
+  /** Once the end has begun nothing leaves; it counts as waiting. */
   write(text: string): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return;
-    this.#gate.touch((this.#socket as unknown as { _socket?: Corkable })._socket);
+    if (this.#socket.readyState === this.#socket.OPEN) {
+      this.#gate.touch((this.#socket as unknown as { _socket?: Corkable })._socket);
+    }
     this.#socket.send(text);
   }
 
   buffered(): number {
-    return this.#socket.bufferedAmount;
+    return unsent(this.#socket as unknown as Unsent);
   }
 
   drained(): Promise<boolean> {
     return waitUntilDrained({
-      buffered: () => this.#socket.bufferedAmount,
+      buffered: () => this.buffered(),
       isOpen: () => this.#socket.readyState === this.#socket.OPEN,
-      echo: () => this.#echo(),
+      echo: (over) => this.#echo(over),
     });
   }
 
-  #echo(): Promise<boolean> {
+  /** A ping with a mark of its own: the heartbeat's answers come too. */
+  #echo(over: AbortSignal): Promise<boolean> {
+    const mark = randomBytes(8);
     return new Promise((resolve) => {
-      this.#socket.once('pong', () => resolve(true));
-      this.#socket.once('close', () => resolve(false));
-      this.#socket.ping();
+      const pong = (data: Buffer): void => {
+        if (mark.equals(data)) resolve(true);
+      };
+      listen(this.#socket, { pong, close: () => resolve(false) }, over);
+      this.#socket.ping(mark);
     });
   }
 
+  /** From here on nothing is heard, also when the client does not answer the close. */
   cut(reason: string): void {
+    this.#socket.removeAllListeners('message');
     this.#socket.close(closeCodes.TOO_SLOW.code, reason);
   }
 }

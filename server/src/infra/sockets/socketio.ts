@@ -1,15 +1,17 @@
 import type { Server as HttpServer } from 'node:http';
 import { Server, type Socket } from 'socket.io';
 import { Adapter } from 'socket.io-adapter';
+import { isShallow } from '../../kernel/depth.ts';
 import { Refusal } from '../../kernel/errors.ts';
 import type { Principal } from '../../kernel/principal.ts';
 import { WireEvent } from '../log/wire-event.ts';
 import { dispatch, EventRate } from './dispatch.ts';
+import { ackPacket, type EventPacket, readEvent } from './event-packet.ts';
 import type { EngineConnection, SocketGate } from './gate.ts';
 import type { Hub, Start } from './hub.ts';
 import { SocketIoOutlet } from './outlet.socketio.ts';
 import type { Pids } from './pid.ts';
-import type { Connection, SocketBounds, SocketDoor } from './sockets.ts';
+import type { SocketBounds, SocketDoor } from './sockets.ts';
 import { tokenOf } from './token.ts';
 
 export type SocketIoOptions = {
@@ -24,8 +26,11 @@ export type SocketIoOptions = {
   onFailure: (error: unknown) => void;
 };
 
-/** Events between two looks at what waits for their client. */
+/** Packets between two looks at what waits for their client. */
 const lookAtBuffer = 16;
+
+/** Objects and lists inside each other, in what Socket.IO has parsed. */
+const deepest = 100;
 
 /** Packets of a connection that has not asked to connect. */
 const earlyPackets = 16;
@@ -168,36 +173,73 @@ function begin(
   { door, hub, gate, bounds }: Pick<SocketIoOptions, 'door' | 'hub' | 'gate' | 'bounds'>,
 ): void {
   const outlet = new SocketIoOutlet(socket, gate);
-  let connection: Connection | undefined;
-  const rate = new EventRate(bounds.events);
-  let bytes = 0;
-  let asked = 0;
-  socket.conn.on('packet', ({ data }) => {
-    bytes += typeof data === 'string' ? Buffer.byteLength(data) : (data?.length ?? 0);
+  const rate = new EventRate(bounds.events, () => socket.conn.close(true));
+  const connection = hub.open({ id: socket.id, principal, outlet, words: door.words, start }, () =>
+    socket.disconnect(true),
+  );
+  socket.on('disconnect', () => hub.close(connection));
+  readUsualEvents(socket, {
+    isEvent: (event) => socket.connected && door.events.has(event),
+    onPacket: boundAnswers(socket, outlet, bounds.sendBuffer),
+    onEvent: ({ event, input, ack }, bytes) => {
+      const acknowledge =
+        ack === null
+          ? undefined
+          : (reply: unknown) => void socket.conn.write(ackPacket(ack, reply), { compress: false });
+      void dispatch(door, connection, { event, input, bytes }, { rate, bounds, acknowledge });
+    },
   });
   socket.onAny((event: string, ...given: unknown[]) => {
     const last = given.at(-1);
     const acknowledge = typeof last === 'function' ? (reply: unknown) => void last(reply) : undefined;
-    // Who asks and does not read the answers must not fill the memory with them.
-    asked += 1;
-    if (asked % lookAtBuffer === 0 && outlet.buffered() > bounds.sendBuffer) {
-      socket.conn.close(true);
-      return;
-    }
-    // Of a binary event all its packets count.
-    const arrived = { event, input: given[0], bytes };
-    bytes = 0;
-    if (connection !== undefined) void dispatch(door, connection, arrived, { rate, bounds, acknowledge });
+    const input = typeof given[0] === 'function' ? undefined : given[0];
+    // Measuring descends once a level: what is nested deeper than any event of a door counts as none.
+    const arrived = isShallow(input, deepest)
+      ? { event, input, bytes: bytesOf(input) }
+      : { event: undefined, input: undefined, bytes: 0 };
+    void dispatch(door, connection, arrived, { rate, bounds, acknowledge });
   });
   // Every event has been taken above; Socket.IO's own dispatch would only look for listeners that must not exist.
   Object.assign(socket, { dispatch: () => {} });
-  socket.on('disconnect', () => {
-    if (connection !== undefined) hub.close(connection);
-  });
-  connection = hub.open({ id: socket.id, principal, outlet, present: door.present, start }, () =>
-    socket.disconnect(true),
-  );
 }
+
+/** Who asks and does not read the answers must not fill the memory with them. */
+function boundAnswers(socket: Admitted, outlet: SocketIoOutlet, sendBuffer: number): () => void {
+  let packets = 0;
+  return () => {
+    packets += 1;
+    if (packets % lookAtBuffer === 0 && outlet.buffered() > sendBuffer) socket.conn.close(true);
+  };
+}
+
+type UsualEvents = {
+  isEvent: (event: string) => boolean;
+  onPacket: () => void;
+  onEvent: (packet: EventPacket, bytes: number) => void;
+};
+
+/** Takes the door's events before Socket.IO's parser; should its client lose `ondata`, they come by `onAny` as well. */
+function readUsualEvents(socket: Admitted, { isEvent, onPacket, onEvent }: UsualEvents): void {
+  const { conn, client } = socket as unknown as { conn: Socket['conn']; client: { ondata?: (data: unknown) => void } };
+  const { ondata } = client;
+  if (typeof ondata !== 'function') {
+    conn.on('data', onPacket);
+    return;
+  }
+  conn.off('data', ondata);
+  const onData = (data: unknown): void => {
+    onPacket();
+    const packet = typeof data === 'string' ? readEvent(data) : null;
+    if (packet !== null && isEvent(packet.event)) onEvent(packet, Buffer.byteLength(data as string));
+    else ondata(data);
+  };
+  conn.on('data', onData);
+  conn.once('close', () => conn.off('data', onData));
+}
+
+/** Of what Socket.IO has parsed. A buffer inside an object counts as the text it would be. */
+const bytesOf = (input: unknown): number =>
+  input instanceof Uint8Array ? input.length : Buffer.byteLength(JSON.stringify(input) ?? '');
 
 /** `'*'` admits every origin because no cookie ever counts here: the token must be given. */
 export const isAllowedOrigin = (origin: string | undefined, origins: string[] | '*'): boolean =>

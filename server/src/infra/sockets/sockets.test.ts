@@ -6,6 +6,7 @@ import { WebSocket } from 'ws';
 import { connected, field, plainClient, stockClient } from '../../../test/support/clients.ts';
 import { openSockets, rawSocketIo } from '../../../test/support/socket-door.ts';
 import { topicOf } from '../log/topic.ts';
+import { EventRate } from './dispatch.ts';
 import type { Hub } from './hub.ts';
 
 const ada = topicOf('user', 1);
@@ -84,20 +85,56 @@ test('a client that answers no ping is closed; a quiet one that does stays', asy
   assert.equal((await quietPlain.ask('echo', 1))['data'], 1);
 });
 
-test('events above the rate are refused one by one, and the connection stays', async (t) => {
+test('of the events above the rate the first is refused and the others are ignored; the connection stays', async (t) => {
   const server = await openSockets(t, { bounds: { events: { count: 3, seconds: 60 } } });
   const stock = await connected(t, server, { token: '1' });
-  const answers = await Promise.all([1, 2, 3, 4, 5].map((number) => stock.ask('echo', number)));
+  const answers = await Promise.all([1, 2, 3, 4].map((number) => stock.ask('echo', number)));
   assert.deepEqual(
     answers.map((answer) => field(answer, 'success')),
-    [true, true, true, false, false],
+    [true, true, true, false],
   );
   assert.equal(field(answers[3], 'code'), 'RATE_LIMITED');
   const other = plainClient(t, server, { token: '1' });
   await other.ear.until('connected');
   assert.equal((await other.ask('echo', 1))['success'], true, 'each socket has a rate of its own');
   stock.socket.emit('anything');
-  assert.equal(field((await stock.ear.until('error')).data, 'code'), 'RATE_LIMITED');
+  stock.socket.emit('echo', 'ignored', () => assert.fail('answered'));
+  await server.write({ topic: ada, type: 'row', payload: 'still there' });
+  await stock.ear.until('row');
+  assert.deepEqual(stock.ear.of('error'), []);
+});
+
+test('events over the rate are answered once for each window; ten windows’ worth of them end the connection', async (t) => {
+  const server = await openSockets(t, { bounds: { events: { count: 3, seconds: 60 } } });
+  const plain = plainClient(t, server, { token: '1' });
+  await plain.ear.until('connected');
+  for (let number = 0; number < 3 + 3 * 10; number += 1) plain.socket.send('{"event":"echo"}');
+  await server.write({ topic: ada, type: 'row', payload: 'so far it stays' });
+  await plain.ear.until('row');
+  plain.socket.send('{"event":"echo"}');
+  assert.equal(await plain.closed, 1008);
+  assert.deepEqual(
+    plain.ear.of('error').map(({ data }) => field(data, 'code')),
+    ['RATE_LIMITED'],
+  );
+  await offline(server.hub);
+});
+
+test('a rate forgives once a window is within it, and tells of a flood once', () => {
+  let floods = 0;
+  const rate = new EventRate({ count: 2, seconds: 1 }, () => {
+    floods += 1;
+  });
+  const taken = (now: number, events: number) => Array.from({ length: events }, () => rate.take(now));
+  assert.deepEqual(taken(0, 4), ['within', 'within', 'refused', 'ignored']);
+  assert.deepEqual(taken(1_000, 3), ['within', 'within', 'refused'], 'each window is answered once');
+  taken(2_000, 2 + 17);
+  assert.equal(floods, 0);
+  taken(3_000, 2);
+  taken(4_000, 2 + 20);
+  assert.equal(floods, 0, 'forgiven');
+  taken(5_000, 2 + 5);
+  assert.equal(floods, 1);
 });
 
 const hostile = [
@@ -173,6 +210,23 @@ test('frames that are no events are answered or end their own connection, and no
   }
   const stock = await connected(t, server, { token: '1' });
   assert.deepEqual(await stock.ask('echo', 1), { success: true, data: 1 });
+});
+
+test('an event that is nested deeper than the stack goes is refused, on both, and ends nothing', async (t) => {
+  const sockets = await openSockets(t);
+  const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+  const raw = await rawSocketIo(t, sockets, '1');
+  raw.socket.send(`421["nonsense",${deep}]`);
+  raw.socket.send(`422["tell me",${deep},{"another":"argument"}]`);
+  raw.socket.send(`42["nonsense",${deep}]`);
+  assert.match(await raw.until('431'), /"success":false/);
+  assert.match(await raw.until('42["error"'), /"event":null/);
+  const plain = plainClient(t, sockets, { token: '2' });
+  await plain.ear.until('connected');
+  plain.socket.send(`{"event":"nonsense","data":${deep},"id":1}`);
+  assert.equal(field((await plain.ear.until('reply 1')).data, 'success'), false);
+  raw.socket.send('423["echo","still here"]');
+  assert.match(await raw.until('433'), /still here/);
 });
 
 test('a refusal comes as the acknowledgement, or as `error` when there is none; a mistake of ours tells nothing', async (t) => {
@@ -330,24 +384,114 @@ test('when sessions end, their connections end and stock clients stay away; othe
   await offline(server.hub);
 });
 
-test('a session that ends between authentication and connection gets none', async (t) => {
-  let reached = (): void => {};
-  const asked = new Promise<void>((resolve) => {
-    reached = resolve;
-  });
-  let answer = (): void => {};
+/** Lets handshakes wait: `asked` when one is there, and `answer` lets it go on. */
+function held() {
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<void>();
   const hold = () => {
-    reached();
-    return new Promise<void>((resolve) => {
-      answer = resolve;
-    });
+    asked.resolve();
+    return answer.promise;
   };
+  return { hold, asked: asked.promise, answer: answer.resolve };
+}
+
+test('a session that ends between authentication and connection gets none', async (t) => {
+  const { hold, asked, answer } = held();
   const server = await openSockets(t, { hold });
   const plain = plainClient(t, server, { token: '1' });
   await asked;
   server.hub.endSessions(['session-1'], 'over');
   answer();
   assert.equal(await plain.closed, 4101);
+});
+
+test('a role that changes between authentication and connection: the connection must come back', async (t) => {
+  for (const transport of ['plain', 'stock'] as const) {
+    const { hold, asked, answer } = held();
+    const server = await openSockets(t, { hold });
+    const client =
+      transport === 'plain' ? plainClient(t, server, { token: '1' }) : stockClient(t, server, { token: '1' });
+    const over =
+      'closed' in client
+        ? client.closed
+        : new Promise((resolve) => client.socket.once('disconnect', (reason) => resolve(reason)));
+    await asked;
+    server.hub.renew(1, 'ADMIN', 'The role has changed');
+    answer();
+    assert.equal(await over, transport === 'plain' ? 4000 : 'transport close');
+  }
+});
+
+test('who authenticated with the new role already is not sent away for the change', async (t) => {
+  const { hold, asked, answer } = held();
+  const server = await openSockets(t, { hold });
+  const plain = plainClient(t, server, { token: '1' });
+  await asked;
+  server.hub.renew(1, 'ADMIN', 'The role has changed');
+  server.hub.renew(1, 'GUEST', 'The role has changed');
+  answer();
+  await plain.ear.until('connected');
+  for (const number of [1, 2]) assert.equal((await plain.ask('echo', number))['data'], number);
+});
+
+test('a connection ends when what proved who is there has ended', async (t) => {
+  const server = await openSockets(t, { lasting: 300 });
+  const plain = plainClient(t, server, { token: '1' });
+  const stock = stockClient(t, server, { token: '1' });
+  const gone = new Promise((resolve) => stock.socket.once('disconnect', resolve));
+  await Promise.all([plain.ear.until('connected'), stock.ear.until('connected')]);
+  assert.deepEqual(await Promise.all([plain.closed, gone]), [4101, 'io server disconnect']);
+  await offline(server.hub);
+});
+
+test('of one address so many connections may wait to be signed in; who is in, or gone, makes room', async (t) => {
+  let holding = true;
+  const { hold, answer } = held();
+  const server = await openSockets(t, { waiting: 2, hold: async () => (holding ? hold() : undefined) });
+  const plain = plainClient(t, server, { token: '1' });
+  await once(plain.socket, 'open');
+  const silentOne = await rawSocketIo(t, server);
+  const refused = plainClient(t, server, { token: '2' });
+  refused.closed.catch(() => {});
+  const [error] = await once(refused.socket, 'error');
+  assert.match(String(error), /429/);
+  for (const transports of [['polling'], ['websocket']]) {
+    const stock = stockClient(t, server, { token: '2', transports, reconnection: false });
+    await new Promise((resolve) => stock.socket.once('connect_error', resolve));
+  }
+  holding = false;
+  answer();
+  await plain.ear.until('connected');
+  // The one that says nothing waits on; one place is free, for one after the other.
+  for (const transports of [['polling'], ['websocket'], ['polling', 'websocket']]) {
+    await connected(t, server, { token: '2', transports });
+  }
+  silentOne.socket.terminate();
+  await plainClient(t, server, { token: '3' }).ear.until('connected');
+});
+
+test('an account may have so many live connections: the newest is told why and ends, and a place that is free counts', async (t) => {
+  const server = await openSockets(t, { perAccount: 2 });
+  const stock = await connected(t, server, { token: '1' });
+  const plain = plainClient(t, server, { token: '1' });
+  await plain.ear.until('connected');
+  const third = plainClient(t, server, { token: '1' });
+  assert.equal(await third.closed, 4101);
+  const fourth = stockClient(t, server, { token: '1' });
+  const reason = await new Promise((resolve) => fourth.socket.once('disconnect', resolve));
+  assert.equal(reason, 'io server disconnect', 'a stock client stays away');
+  for (const { ear } of [third, fourth]) {
+    const message = 'An account may have 2 live connections at a time';
+    assert.deepEqual(
+      ear.all.map(({ event, data }) => [event, data]),
+      [['error', { code: 'RATE_LIMITED', message }]],
+    );
+  }
+  await connected(t, server, { token: '2' });
+  stock.socket.disconnect();
+  plain.socket.close();
+  await offline(server.hub);
+  for (let time = 0; time < 2; time += 1) await connected(t, server, { token: '1' });
 });
 
 test('a drain says goodbye to plain WebSockets in a way that invites them back', async (t) => {
@@ -415,6 +559,22 @@ test('all packets of a binary event count towards its size', async (t) => {
   assert.equal(field(refused, 'code'), 'TOO_LARGE');
   const small = await stock.ask('echo', 'small');
   assert.equal(field(small, 'success'), true);
+});
+
+test('events that come in one piece are measured one by one', async (t) => {
+  const server = await openSockets(t);
+  for (const transport of ['polling', 'websocket'] as const) {
+    const stock = stockClient(t, server, { token: '1', transports: [transport] });
+    // Before the connection stands: the client keeps them and sends them together.
+    const asked = Array.from({ length: 20 }, (_, index) => stock.ask('echo', `${index} ${'x'.repeat(5_000)}`));
+    for (const answer of await Promise.all(asked)) assert.equal(field(answer, 'success'), true, transport);
+  }
+});
+
+test('an event that expects an answer and says nothing has no input', async (t) => {
+  const server = await openSockets(t);
+  const stock = await connected(t, server, { token: '1' });
+  assert.deepEqual(await stock.socket.timeout(2_000).emitWithAck('echo'), { success: true });
 });
 
 test('an upgrade that is refused and reset at once ends no process, and no connection stays open', async (t) => {

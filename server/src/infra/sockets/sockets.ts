@@ -1,6 +1,6 @@
 import type { Principal } from '../../kernel/principal.ts';
 import type { Feed } from '../log/feed.ts';
-import type { Present } from '../log/wire-event.ts';
+import type { Words } from '../log/wire-event.ts';
 
 /** One live connection of an account, whatever it speaks. */
 export type Connection = Readonly<{
@@ -23,7 +23,7 @@ export type WireError = Readonly<{ message: string; code: string }>;
 /** A door on sockets. Names that are not in `events` do not exist: nothing a client sends is ever looked up elsewhere. */
 export type SocketDoor = Readonly<{
   events: ReadonlyMap<string, EventHandler>;
-  present: Present;
+  words: Words;
   /** The account behind a token; `continuation`: a resume with a signed pid, for which an expired token still counts. */
   authenticate(token: string, options: { continuation: boolean }): Promise<Principal>;
   errorOf(error: unknown): WireError;
@@ -46,10 +46,12 @@ export type SocketBounds = Readonly<{
   replayMax: number;
 }>;
 
-/** WebSocket close codes of ours: 4000–4099 say "come back", 4100–4199 "come back with something changed". */
+/** WebSocket close codes of ours: 4000–4099 say "come back", 4100–4199 "sign in first". */
 export const closeCodes = {
   GOING_AWAY: { code: 1001, reconnect: true },
   TOO_SLOW: { code: 4000, reconnect: true },
   UNAUTHENTICATED: { code: 4100, reconnect: false },
   SESSION_ENDED: { code: 4101, reconnect: false },
+  /** RFC 6455, 7.4.1: the policy that it broke is the rate of its events. */
+  FLOOD: { code: 1008, reconnect: false },
 } as const;

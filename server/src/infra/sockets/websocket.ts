@@ -10,6 +10,7 @@ import { WebSocketOutlet } from './outlet.ws.ts';
 import { isAllowedOrigin } from './socketio.ts';
 import { type Connection, closeCodes, type SocketBounds, type SocketDoor } from './sockets.ts';
 import { tokenOf } from './token.ts';
+import type { Waiting } from './waiting.ts';
 
 export type WebSocketOptions = {
   server: HttpServer;
@@ -19,6 +20,7 @@ export type WebSocketOptions = {
   hub: Hub;
   gate: SocketGate;
   bounds: SocketBounds;
+  waiting: Waiting;
   origins: string[] | '*';
   onFailure: (error: unknown) => void;
 };
@@ -31,7 +33,7 @@ const closeWithin = 1_000;
  * possible (`recovered`). Client frames: `{"event", "data", "id"?}`; with an `id` the answer is `{"reply": id, …}`.
  */
 export function serveWebSocket(options: WebSocketOptions): { close(): void } {
-  const { server, path, bounds, origins } = options;
+  const { server, path, bounds, origins, waiting } = options;
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: bounds.transportFrame,
@@ -46,6 +48,7 @@ export function serveWebSocket(options: WebSocketOptions): { close(): void } {
     const url = URL.parse(request.url ?? '/', 'http://server');
     if (url?.pathname !== path) return deny(stream, '404 Not Found');
     if (!isAllowedOrigin(request.headers.origin, origins)) return deny(stream, '403 Forbidden');
+    if (waiting.isFull(request)) return deny(stream, '429 Too Many Requests');
     sockets.handleUpgrade(request, stream, head, (socket) => {
       accept(socket, request, Object.fromEntries(url.searchParams), options).catch((error) => {
         options.onFailure(error);
@@ -72,9 +75,11 @@ async function accept(
   socket: WebSocket,
   request: IncomingMessage,
   query: Record<string, string>,
-  { door, hub, gate, bounds }: WebSocketOptions,
+  { door, hub, gate, bounds, waiting }: WebSocketOptions,
 ): Promise<void> {
   socket.on('error', () => socket.terminate());
+  const admitted = waiting.enter(request);
+  socket.once('close', admitted);
   const early: Buffer[] = [];
   const keepEarly = (data: Buffer): void => void (early.length < 16 && early.push(data));
   socket.on('message', keepEarly);
@@ -92,19 +97,22 @@ async function accept(
   }
   const start = await hub.startFor(principal, query.since);
   clearTimeout(late);
+  admitted();
   if (socket.readyState !== socket.OPEN) return;
   // From here on nothing is heard and nothing counts as seen, also when the client does not answer the close.
-  const end = (reason: string): void => {
+  const end = ({ code }: { code: number }, reason: string): void => {
     hub.close(connection);
     socket.removeAllListeners('message');
-    socket.close(closeCodes.SESSION_ENDED.code, reason);
+    socket.close(code, reason);
     setTimeout(() => socket.terminate(), closeWithin).unref();
   };
   const id = crypto.randomUUID();
-  const connection = hub.open({ id, principal, outlet, present: door.present, start }, end);
+  const connection = hub.open({ id, principal, outlet, words: door.words, start }, (reason) =>
+    end(closeCodes.SESSION_ENDED, reason),
+  );
   socket.on('close', () => hub.close(connection));
   watchHeartbeat(socket, bounds);
-  const rate = new EventRate(bounds.events);
+  const rate = new EventRate(bounds.events, () => end(closeCodes.FLOOD, 'Too many events'));
   const take = (data: Buffer): void => receive(data, { door, connection, outlet, rate, bounds });
   socket.off('message', keepEarly);
   socket.on('message', take);
@@ -122,7 +130,7 @@ type Receiver = {
 function receive(data: Buffer, { door, connection, outlet, rate, bounds }: Receiver): void {
   // Who asks and does not read the answers must not fill the memory with them.
   if (outlet.buffered() > bounds.sendBuffer) {
-    outlet.cut('Nothing is read');
+    connection.feed.cut('Nothing is read');
     return;
   }
   const frame = parseFrame(data);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { sql as expression, type Kysely } from 'kysely';
+import pg from 'pg';
 import { engine, openTestDatabase } from '../../../test/support/database.ts';
 import { codeOf } from '../../../test/support/identity.ts';
 import { PostgresSql } from './sql.postgres.ts';
@@ -205,7 +206,12 @@ test('postgres: connections are set so that a stalled node cannot hold the other
   skip: engine !== 'postgres',
 }, async (t) => {
   const { sql } = await openTestDatabase(t);
-  const settings = { synchronous_commit: 'on', idle_in_transaction_session_timeout: '2s', lock_timeout: '2s' };
+  const settings = {
+    synchronous_commit: 'on',
+    idle_in_transaction_session_timeout: '2s',
+    lock_timeout: '2s',
+    statement_timeout: '8s',
+  };
   for (const [name, value] of Object.entries(settings)) {
     const [row] = await sql.statement<Record<string, string>>(`SHOW ${name}`).all();
     assert.equal(row?.[name], value, name);
@@ -215,13 +221,15 @@ test('postgres: connections are set so that a stalled node cannot hold the other
   const timeouts = await Promise.all(
     Array.from({ length: 20 }, () => sql.statement<{ statement_timeout: string }>('SHOW statement_timeout').get()),
   );
-  assert.deepEqual([...new Set(timeouts.map((row) => row?.statement_timeout))], ['0']);
+  assert.deepEqual([...new Set(timeouts.map((row) => row?.statement_timeout))], ['8s']);
 });
 
 test('postgres: fsync=off is refused at start', { skip: engine !== 'postgres' }, async (t) => {
   const { sql } = await openTestDatabase(t);
   assert.ok(sql instanceof PostgresSql);
   await sql.assertDurable();
-  t.mock.method(sql.pool, 'query', async () => ({ rows: [{ fsync: 'off' }] }));
+  const { mock } = t.mock.method(pg.Client.prototype, 'query', async () => ({ rows: [{ fsync: 'off' }] }));
   await assert.rejects(sql.assertDurable(), /fsync/);
+  // Before the database is dropped over such a client.
+  mock.restore();
 });

@@ -1,20 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CompiledQuery, Kysely, PostgresDialect } from 'kysely';
-import pg from 'pg';
+import type pg from 'pg';
 import { commonErrors, Refusal } from '../../kernel/errors.ts';
 import { applyMigrations } from './migrations.ts';
+import {
+  type Connection,
+  connect,
+  Line,
+  openPool,
+  type PoolOptions,
+  poolForKysely,
+  tookTooLong,
+} from './postgres.pool.ts';
 import { type Migrations, type Sql, type SqlValue, type Statement, scanTimeout } from './sql.ts';
 
-/** 64-bit integers as numbers: all of ours stay below 2^53. */
-const types = {
-  getTypeParser(oid: number, format?: 'text' | 'binary') {
-    if (oid === pg.types.builtins.INT8) return Number;
-    return format === undefined ? pg.types.getTypeParser(oid) : pg.types.getTypeParser(oid, format);
-  },
-};
-
-/** SQLSTATE of a statement that ran into `statement_timeout`. */
-const canceledBySystem = '57014';
+export type { Line };
 
 /** Scans at a time, so that they leave connections to everybody else, and how many may wait. */
 const scansAtOnce = 4;
@@ -26,43 +26,36 @@ const serverLock = 7_236_833;
 const claimEvery = 250;
 const claimTries = 20;
 
-export type PostgresOptions = {
-  url: string;
-  /** Connections for transactions and reads together. */
-  connections?: number;
-};
-
 /**
- * Several servers may share one database. Every connection is set so that a stalled node cannot hold the others: two
- * seconds for a lock and for a transaction that does nothing.
+ * Every connection is set so that nobody waits without bound: two seconds for a lock and for a transaction that does
+ * nothing, eight for a statement, ten for an answer. `claim` makes it this process's own until `close`.
  */
 export class PostgresSql implements Sql {
   readonly engine = 'postgres';
   readonly pool: pg.Pool;
   readonly read: Kysely<object>;
   readonly statementTexts = new Set<string>();
+  readonly lost: Promise<void>;
+  readonly #options: PoolOptions;
   readonly #waiting: (() => void)[] = [];
   readonly #lines: Line[] = [];
-  #holder: pg.PoolClient | undefined;
+  readonly #sayLost: () => void;
+  #holder: Holder | undefined;
+  #closed = false;
   #scans = 0;
 
-  constructor({ url, connections = 12 }: PostgresOptions) {
-    this.pool = new pg.Pool({
-      connectionString: url,
-      max: connections,
-      types,
-      options: '-c synchronous_commit=on -c idle_in_transaction_session_timeout=2000 -c lock_timeout=2000',
-    });
-    // A connection that breaks while idle is replaced by the pool; without a listener it would end the process.
-    this.pool.on('error', () => {});
-    // The same for one that breaks inside a transaction, between two statements: the next statement rejects.
-    this.pool.on('connect', (client) => client.on('error', () => {}));
-    this.read = new Kysely({ dialect: new PostgresDialect({ pool: this.pool }) });
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    this.pool = openPool(options, true);
+    this.read = new Kysely({ dialect: new PostgresDialect({ pool: poolForKysely(this.pool) }) });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.lost = promise;
+    this.#sayLost = resolve;
   }
 
   /** Refuses a database that would lose acknowledged rows in a power cut. */
   async assertDurable(): Promise<void> {
-    const { rows } = await this.pool.query<{ fsync: string }>('SHOW fsync');
+    const { rows } = await this.#use((connection) => connection.query<{ fsync: string }>('SHOW fsync'));
     if (rows[0]?.fsync === 'on') return;
     throw new Error(
       'PostgreSQL runs with fsync=off: acknowledged messages could be lost. Turn fsync on and start again.',
@@ -75,7 +68,7 @@ export class PostgresSql implements Sql {
     const name = `s${[...this.statementTexts].indexOf(text)}`;
     const all = async (...values: SqlValue[]): Promise<Row[]> => {
       const query = { name, text: text.replaceAll(/\?(\d+)/g, '$$$1'), values };
-      return (await this.pool.query(query)).rows as Row[];
+      return (await this.#use((connection) => connection.query(query))).rows as Row[];
     };
     return { all, get: async (...values) => (await all(...values))[0] };
   }
@@ -96,21 +89,36 @@ export class PostgresSql implements Sql {
     }
   }
 
+  /** On connections of its own: a migration takes as long as there are rows. */
   async migrate(migrations: Migrations): Promise<void> {
-    await applyMigrations(this.read, migrations);
+    const pool = openPool({ ...this.#options, connections: 2 }, false);
+    try {
+      await applyMigrations(new Kysely({ dialect: new PostgresDialect({ pool }) }), migrations);
+    } finally {
+      await pool.end();
+    }
   }
 
+  /**
+   * Holds the database for this process as its one server, until `close` or the process's end; a connection that breaks
+   * is replaced, and `lost` says when another was quicker. False when another holds it and has not let go within a few
+   * seconds.
+   */
   async claim(): Promise<boolean> {
-    const holder = await this.pool.connect();
-    for (let left = claimTries; left > 0; left -= 1) {
-      const { rows } = await holder.query<{ held: boolean }>('SELECT pg_try_advisory_lock($1) AS held', [serverLock]);
-      if (rows[0]?.held === true) {
+    const connection = await connect(this.pool);
+    try {
+      const holder = await this.#lock(connection);
+      if (holder !== undefined && !this.#closed) {
         this.#holder = holder;
+        connection.onLost = () => void this.#reclaim(holder);
         return true;
       }
-      await sleep(claimEvery);
+    } catch (error) {
+      connection.release(true);
+      throw error;
     }
-    holder.release();
+    // With its end goes a lock that came too late.
+    connection.release(true);
     return false;
   }
 
@@ -126,66 +134,70 @@ export class PostgresSql implements Sql {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     await Promise.all(this.#lines.map((line) => line.close()));
     // Its lock goes with the connection.
-    this.#holder?.release(true);
+    this.#holder?.connection.release(true);
     await this.pool.end();
   }
 
-  async #scan<Row>(query: CompiledQuery<Row>): Promise<Row[]> {
-    const client = await this.pool.connect();
+  async #use<Result>(act: (connection: Connection) => Promise<Result>): Promise<Result> {
+    const connection = await connect(this.pool);
     try {
-      await client.query(`SET statement_timeout = ${scanTimeout}`);
-      const { rows } = await client.query(query.sql, [...query.parameters]);
-      return rows as Row[];
-    } catch (error) {
-      if (isCode(error, canceledBySystem)) {
-        throw new Refusal(commonErrors.UNAVAILABLE, { message: 'The search took too long; narrow it down' });
-      }
-      throw error;
+      return await act(connection);
     } finally {
-      await client.query('RESET statement_timeout').catch(() => {});
-      client.release();
+      connection.release();
+    }
+  }
+
+  #scan<Row>(query: CompiledQuery<Row>): Promise<Row[]> {
+    return this.#use(async (connection) => {
+      try {
+        await connection.query(`SET statement_timeout = ${scanTimeout}`);
+        return (await connection.query(query.sql, query.parameters)).rows as Row[];
+      } catch (error) {
+        if (!tookTooLong(error)) throw error;
+        throw new Refusal(commonErrors.UNAVAILABLE, { message: 'The search took too long; narrow it down' });
+      } finally {
+        await connection.query('RESET statement_timeout').catch(() => {});
+      }
+    });
+  }
+
+  async #lock(connection: Connection): Promise<Holder | undefined> {
+    for (let left = claimTries; left > 0 && !this.#closed; left -= 1) {
+      const { rows } = await connection.query<{ held: boolean; pid: number; began: string }>(lockText, [serverLock]);
+      const { held = false, pid = 0, began = '' } = rows[0] ?? {};
+      if (held) return { connection, pid, began };
+      await sleep(claimEvery);
+    }
+    return undefined;
+  }
+
+  /** The lock went with its connection: takes it again as soon as the database answers, before others if it can. */
+  async #reclaim({ connection, pid, began }: Holder): Promise<void> {
+    this.#holder = undefined;
+    connection.release(true);
+    while (!this.#closed) {
+      try {
+        // The database may not have noticed that the connection is gone, and would hold the lock against us for hours.
+        await this.#use((other) => other.query(ghostText, [pid, began, serverLock]));
+        if (!(await this.claim()) && !this.#closed) this.#sayLost();
+        return;
+      } catch {
+        // It is away; without it nobody else can take the lock either.
+        await sleep(claimEvery, undefined, { ref: false });
+      }
     }
   }
 }
 
-const isCode = (error: unknown, code: string): boolean =>
-  typeof error === 'object' && error !== null && 'code' in error && error.code === code;
+/** The connection that has the lock, and its process in the database. */
+type Holder = { connection: Connection; pid: number; began: string };
 
-/** See `PostgresSql.line`. A connection that breaks is replaced at the next statement. */
-export class Line {
-  readonly #pool: pg.Pool;
-  #client: Promise<pg.PoolClient> | undefined;
+const lockText = `SELECT pg_try_advisory_lock($1) AS held, pid, backend_start::text AS began
+  FROM pg_stat_activity WHERE pid = pg_backend_pid()`;
 
-  constructor(pool: pg.Pool) {
-    this.#pool = pool;
-  }
-
-  async query<Row extends object>(statement: pg.QueryConfig): Promise<Row[]> {
-    this.#client ??= this.#connect();
-    const client = await this.#client;
-    return (await client.query<Row>(statement)).rows;
-  }
-
-  async close(): Promise<void> {
-    const client = this.#client;
-    this.#client = undefined;
-    (await client?.catch(() => undefined))?.release();
-  }
-
-  #connect(): Promise<pg.PoolClient> {
-    const connecting = this.#pool.connect();
-    /** Whether the connection was still this line's. */
-    const forget = (): boolean => {
-      const own = this.#client === connecting;
-      if (own) this.#client = undefined;
-      return own;
-    };
-    const replace = (client: pg.PoolClient): void => {
-      if (forget()) client.release(true);
-    };
-    connecting.then((client) => client.once('error', () => replace(client)), forget);
-    return connecting;
-  }
-}
+/** Ends the process that held the lock for us, if it still does. */
+const ghostText = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity JOIN pg_locks USING (pid)
+  WHERE pid = $1 AND backend_start::text = $2 AND locktype = 'advisory' AND objid = $3::oid`;

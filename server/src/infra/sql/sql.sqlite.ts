@@ -18,6 +18,8 @@ export class SqliteSql implements Sql {
   readonly write: Kysely<object>;
   readonly read: Kysely<object>;
   readonly statementTexts = new Set<string>();
+  /** Never: the lock of the data folder, in which the file lies, is the process's own until it ends. */
+  readonly lost = new Promise<void>(() => {});
   readonly #reader: DatabaseSync;
   readonly #scans: ScanThread;
 
@@ -52,11 +54,6 @@ export class SqliteSql implements Sql {
 
   async migrate(migrations: Migrations): Promise<void> {
     await applyMigrations(this.write, migrations);
-  }
-
-  /** The lock of the data folder, in which the file lies, has been taken already. */
-  async claim(): Promise<boolean> {
-    return true;
   }
 
   async ping(): Promise<void> {

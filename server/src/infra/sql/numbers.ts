@@ -1,0 +1,10 @@
+import type { Engine } from './sql.ts';
+
+/** Whether a column holds one of the numbers in a parameter, which is given by `numberList`: one text however many. */
+export const isAmong = (engine: Engine, column: string, parameter: string): string =>
+  engine === 'sqlite'
+    ? `${column} IN (SELECT value FROM json_each(${parameter}))`
+    : `${column} = ANY(${parameter}::bigint[])`;
+
+export const numberList = (engine: Engine, numbers: readonly number[]): string =>
+  engine === 'sqlite' ? `[${numbers.join(',')}]` : `{${numbers.join(',')}}`;
