@@ -4,6 +4,9 @@ import type { Socket } from 'node:net';
 /** How long a connection that owes no answer may take to say goodbye, in milliseconds. */
 const goodbye = 1_000;
 
+/** How long a client may take nothing of an answer that waits for it, in milliseconds. */
+const patience = 30_000;
+
 /** The connections of one HTTP server, and how a drain ends them. */
 export type Connections = {
   /**
@@ -17,8 +20,10 @@ export type Connections = {
  * `server.close` alone waits for connections that nobody ends: it closes those that are idle at that moment, but not
  * those whose answer comes later, that never sent a request, or that were upgraded. Call it once all upgrades and
  * request listeners are in place.
+ *
+ * From then on a client that does not read its answers is cut as well: they would be kept for it without end.
  */
-export function followConnections(server: Server): Connections {
+export function followConnections(server: Server, stalledFor = patience): Connections {
   const owed = new Map<Socket, number>();
   let draining = false;
   server.on('connection', (socket: Socket) => {
@@ -33,6 +38,12 @@ export function followConnections(server: Server): Connections {
       owed.set(socket, left);
       if (draining && left === 0) socket.end();
     });
+  });
+  // Node says so when a connection has moved no byte for the time, also not out of what waits to be sent. Who waits for
+  // us is left alone; who has asked for nothing since its last answer was kept alive for long enough.
+  server.setTimeout(stalledFor);
+  server.on('timeout', (socket: Socket) => {
+    if (socket.writableLength > 0 || !owed.get(socket)) socket.destroy();
   });
   const end = (socket: Socket): void => {
     if (owed.get(socket) === 0) socket.destroy();

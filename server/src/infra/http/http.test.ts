@@ -165,6 +165,9 @@ test('CORS: any origin without credentials by default, only the named ones with 
   const friend = await named.call('GET', '/health', { headers: origin });
   assert.equal(friend.headers.get('access-control-allow-origin'), 'https://app.example');
   assert.equal(friend.headers.get('access-control-allow-credentials'), 'true');
+  const nobody = await startSocial(t, { corsOrigins: ',' });
+  const unnamed = await nobody.call('GET', '/health', { headers: origin });
+  assert.equal(unnamed.headers.get('access-control-allow-origin'), null, 'a list of nobody is not a list of everybody');
   for (const foreign of ['https://evil.example', 'null', 'https://app.example.evil.example']) {
     const refused = await named.call('GET', '/health', { headers: { origin: foreign } });
     assert.equal(refused.headers.get('access-control-allow-origin'), null);

@@ -14,7 +14,7 @@ import type { TSchema } from 'typebox';
 import { commonErrors, Refusal } from '../../kernel/errors.ts';
 import { sentence, wordFaults } from '../../kernel/schema.ts';
 import { type Envelope, failureOf } from './failure.ts';
-import { isNetwork, listOf } from './lists.ts';
+import { isNetwork, listOf, originsOf } from './lists.ts';
 import { loggableUrl } from './logger.ts';
 import { securityHeaders } from './security-headers.ts';
 
@@ -30,6 +30,8 @@ export type HttpOptions = Readonly<{
 
 export interface Http {
   readonly app: FastifyInstance;
+  /** Every route that has been registered so far, as in `GET /api/v1/health`; each once, without HEAD and OPTIONS. */
+  routes(): string[];
   /** The longest prefix of the path decides. Also what the framework itself refuses is said in it. */
   setEnvelope(prefix: string, envelope: Envelope): void;
 }
@@ -65,11 +67,16 @@ export function createHttp(options: HttpOptions): Http {
   app.setValidatorCompiler(compileWorded);
   app.setErrorHandler(fail);
   app.setNotFoundHandler((request, reply) => fail(new Refusal(commonErrors.NOT_FOUND), request, reply));
+  const routes = new Set<string>();
+  app.addHook('onRoute', ({ method, url }) => {
+    for (const one of [method].flat()) if (one !== 'HEAD' && one !== 'OPTIONS') routes.add(`${one} ${url}`);
+  });
   acceptOnlyJson(app);
-  addHeaders(app, listOf(options.corsOrigins));
+  addHeaders(app, originsOf(options.corsOrigins));
   logRequests(app);
   return {
     app,
+    routes: () => [...routes],
     setEnvelope(prefix, envelope) {
       envelopes.push({ prefix, envelope });
       envelopes.sort((left, right) => right.prefix.length - left.prefix.length);
@@ -120,10 +127,10 @@ function acceptOnlyJson(app: FastifyInstance): void {
 }
 
 /** Bearer tokens instead of cookies make `*` safe; credentials only for origins that the operator names. */
-function addHeaders(app: FastifyInstance, origins: readonly string[]): void {
+function addHeaders(app: FastifyInstance, origins: string[] | '*'): void {
   void app.register(cors, {
-    origin: origins.length === 0 ? '*' : [...origins],
-    credentials: origins.length > 0,
+    origin: origins,
+    credentials: origins !== '*',
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposedHeaders: ['X-RateLimit-Limit', 'X-RateLimit-Remaining', 'X-RateLimit-Reset', 'Retry-After', 'X-Request-Id'],
     maxAge: 600,

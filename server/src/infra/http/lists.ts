@@ -4,6 +4,9 @@ import { isIP } from 'node:net';
 export const listOf = (text: string | undefined): string[] =>
   (text ?? '').split(',').flatMap((part) => part.trim() || []);
 
+/** The origins of CORS_ORIGINS: any as long as it is not set, and none when it names none. */
+export const originsOf = (text: string | undefined): string[] | '*' => (text === undefined ? '*' : listOf(text));
+
 /** Whether it is an address or a network in CIDR. `true` or a number of hops would believe whoever connects. */
 export function isNetwork(text: string): boolean {
   const [address = '', bits, more] = text.split('/');

@@ -100,9 +100,11 @@ test('SqlJobs: a try that fails is repeated with growing delay, and after ten th
     [5, 15, 45, 135, 405, 1_215, 3_600, 3_600, 3_600].map((seconds) => seconds * 1_000),
   );
   assert.deepEqual(await stored(), [{ kind: 'break', due: null, attempts: 10, error: 'Error: try 10' }]);
-  clock.forward(24 * 60 * minute);
+  clock.forward(7 * 24 * 60 * minute - 1);
   await aWhile();
-  assert.equal(failures.length, 10);
+  assert.deepEqual([failures.length, await jobs.forgetFailed(10), (await stored()).length], [10, 0, 1]);
+  clock.forward(1);
+  assert.deepEqual([await jobs.forgetFailed(10), await stored()], [1, []]);
 });
 
 test('SqlJobs: a kind that nobody handles is tried again and says why', async (t) => {
@@ -168,6 +170,33 @@ test('SqlJobs: of several nodes one runs each try, and they share the work', asy
   await until(async () => (await stored()).length === 0);
   assert.deepEqual(new Set(seen).size, 100);
   assert.equal(seen.length, 100);
+});
+
+test('SqlJobs: of a bounded kind no more run at once, and those that wait keep no other kind from running', async (t) => {
+  const { clock, log, node, stored } = await openJobs(t);
+  const letters: unknown[] = [];
+  const rung: unknown[] = [];
+  const jobs = node();
+  const handed = Promise.withResolvers<void>();
+  jobs.handle(
+    'letter',
+    async ({ payload }) => {
+      letters.push(payload);
+      await handed.promise;
+    },
+    { atOnce: 1 },
+  );
+  jobs.handle('ring', async ({ payload }) => void rung.push(payload));
+  await log.write(async (tx) => {
+    for (let n = 0; n < 9; n += 1) await jobs.schedule(tx, { kind: 'letter', at: clock.now() - minute, payload: n });
+    for (let n = 0; n < 9; n += 1) await jobs.schedule(tx, { kind: 'ring', at: clock.now(), payload: n });
+  });
+  await jobs.start();
+  await until(() => rung.length === 9);
+  assert.equal(letters.length, 1);
+  handed.resolve();
+  await until(async () => (await stored()).length === 0);
+  assert.equal(new Set(letters).size, 9);
 });
 
 test('SqlJobs: the job of a node that died runs again when its lease is over', async (t) => {
@@ -244,6 +273,6 @@ test('SqlJobs: what is due is found through the index, however many jobs wait', 
   const plan = await sql.statement<{ detail: string }>(`EXPLAIN QUERY PLAN ${look}`).all(0, 4);
   assert.deepEqual(
     plan.map(({ detail }) => detail),
-    ['SEARCH jobs USING COVERING INDEX jobs_by_due (due<?)'],
+    ['SEARCH jobs USING COVERING INDEX jobs_by_due_and_kind (due<?)'],
   );
 });

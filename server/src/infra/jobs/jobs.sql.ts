@@ -27,19 +27,29 @@ type JobsTables = {
     attempts: number;
     claim: string | null;
     error: string | null;
+    failed_at: number | null;
   };
 };
 
 type Claimed = { id: number; kind: string; payload: string; attempts: number; claim: string };
-type Entry = { handler: Handler; every: number | undefined };
+type Due = { id: number; kind: string; due: number };
+type Entry = { handler: Handler; every: number | undefined; atOnce: number };
 /** Where a job goes after a try. */
 type Outcome = { due: number | null; attempts: number; error: string | null };
 
 /** Jobs that run at the same time on one node. */
 const atOnce = 4;
 const maxTries = 10;
+/** How long a job that failed for good is kept for whoever looks why, in milliseconds. */
+const keepFailed = 7 * 24 * 3_600_000;
 const longestDelay = 3_600_000;
 const delayAfter = (attempts: number): number => Math.min(5_000 * 3 ** (attempts - 1), longestDelay);
+
+const dueText = (kinds: number): string => {
+  const full = Array.from({ length: kinds }, (_, index) => `?${index + 3}`).join(', ');
+  const others = kinds === 0 ? '' : `AND kind NOT IN (${full}) `;
+  return `SELECT id, kind, due FROM jobs WHERE due <= ?1 ${others}ORDER BY due LIMIT ?2`;
+};
 
 const tablesOf = (sql: Kysely<object>): Kysely<JobsTables> => sql.withTables<JobsTables>();
 
@@ -53,28 +63,31 @@ export class SqlJobs implements Jobs {
   readonly #onFailure: SqlJobsOptions['onFailure'];
   readonly #lookEvery: number;
   readonly #lease: number;
-  readonly #due: Statement<{ id: number; due: number }>;
+  readonly #sql: Sql;
+  /** What is due and of none of so many kinds: their number decides the text. */
+  readonly #due: Statement<Due>[];
   readonly #entries = new Map<string, Entry>();
-  readonly #running = new Map<number, Promise<void>>();
+  readonly #running = new Map<number, { kind: string; done: Promise<void> }>();
   readonly #closing = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
 
   constructor({ sql, log, clock, onFailure, lookEvery = 1_000, lease = 60_000 }: SqlJobsOptions) {
+    this.#sql = sql;
     this.#log = log;
     this.#clock = clock;
     this.#onFailure = onFailure;
     this.#lookEvery = lookEvery;
     this.#lease = lease;
-    this.#due = sql.statement('SELECT id, due FROM jobs WHERE due <= ?1 ORDER BY due LIMIT ?2');
+    this.#due = [sql.statement(dueText(0))];
   }
 
-  handle(kind: string, handler: Handler): void {
-    this.#entries.set(kind, { handler, every: undefined });
+  handle(kind: string, handler: Handler, { atOnce: most } = { atOnce }): void {
+    this.#entries.set(kind, { handler, every: undefined, atOnce: most });
   }
 
   repeat(kind: string, every: number, handler: Handler): void {
-    this.#entries.set(kind, { handler, every });
+    this.#entries.set(kind, { handler, every, atOnce });
   }
 
   async start(): Promise<void> {
@@ -93,7 +106,7 @@ export class SqlJobs implements Jobs {
   }
 
   async schedule({ sql }: Transaction, { kind, at, payload, key }: NewJob): Promise<void> {
-    const fresh = { payload: JSON.stringify(payload), due: at, attempts: 0, claim: null, error: null };
+    const fresh = { payload: JSON.stringify(payload), due: at, attempts: 0, claim: null, error: null, failed_at: null };
     await tablesOf(sql)
       .insertInto('jobs')
       .values({ kind, key: key ?? null, ...fresh })
@@ -111,11 +124,23 @@ export class SqlJobs implements Jobs {
     return gone !== undefined;
   }
 
+  async forgetFailed(limit: number): Promise<number> {
+    return this.#log.write(async ({ sql }) => {
+      const old = tablesOf(sql)
+        .selectFrom('jobs')
+        .select('id')
+        .where('failed_at', '<=', this.#clock.now() - keepFailed);
+      const oldest = old.orderBy('failed_at').limit(limit);
+      const gone = await tablesOf(sql).deleteFrom('jobs').where('id', 'in', oldest).returning('id').execute();
+      return gone.length;
+    });
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#timer);
     this.#closing.abort();
     await this.#looking;
-    await Promise.all(this.#running.values());
+    await Promise.all([...this.#running.values()].map(({ done }) => done));
   }
 
   #look(): void {
@@ -128,17 +153,29 @@ export class SqlJobs implements Jobs {
 
   async #startDue(): Promise<void> {
     while (!this.#closing.signal.aborted && this.#running.size < atOnce) {
-      const found = await this.#due.all(this.#clock.now(), atOnce);
+      const found = await this.#findDue();
       const open = found.filter(({ id }) => !this.#running.has(id));
       if (open.length === 0) return;
       for (const job of open.slice(0, atOnce - this.#running.size)) {
+        if (this.#isFull(job.kind)) continue;
         const claimed = await this.#claim(job);
-        if (claimed !== undefined) this.#running.set(claimed.id, this.#run(claimed));
+        if (claimed !== undefined) this.#running.set(claimed.id, { kind: claimed.kind, done: this.#run(claimed) });
       }
     }
   }
 
-  async #claim({ id, due }: { id: number; due: number }): Promise<Claimed | undefined> {
+  async #findDue(): Promise<Due[]> {
+    const full = [...this.#entries.keys()].filter((kind) => this.#isFull(kind));
+    this.#due[full.length] ??= this.#sql.statement(dueText(full.length));
+    return (await this.#due[full.length]?.all(this.#clock.now(), atOnce, ...full)) ?? [];
+  }
+
+  #isFull(kind: string): boolean {
+    const running = [...this.#running.values()].filter((job) => job.kind === kind).length;
+    return running >= (this.#entries.get(kind)?.atOnce ?? atOnce);
+  }
+
+  async #claim({ id, due }: Due): Promise<Claimed | undefined> {
     const claim = randomUUID();
     const row = await this.#log.write(async ({ sql }) =>
       tablesOf(sql)
@@ -195,7 +232,7 @@ export class SqlJobs implements Jobs {
         await jobs.deleteFrom('jobs').where('id', '=', id).where('claim', '=', claim).execute();
         return;
       }
-      const next = { ...outcome, claim: null };
+      const next = { ...outcome, claim: null, failed_at: outcome.due === null ? this.#clock.now() : null };
       await jobs.updateTable('jobs').set(next).where('id', '=', id).where('claim', '=', claim).execute();
     });
   }

@@ -28,18 +28,21 @@ export type Handler = (run: Run) => Promise<void>;
  * - no two nodes run the same try, as long as their clocks differ by less than the lease (a minute), which a node
  *   renews while it runs a job; a job whose node died runs again when the lease is over;
  * - a handler that throws is tried again, each time later (5 seconds to an hour); after ten tries a job is kept as
- *   failed, with its error. A repeating job is never given up;
- * - finding what is due costs the same however many jobs wait.
+ *   failed, with its error, until it is forgotten. A repeating job is never given up;
+ * - finding what is due costs the same however many jobs wait for their time. While a bounded kind runs as many as it may, those
+ *   of it that are due are passed over in the index, and keep no other kind from running.
  */
 export interface Jobs {
-  /** Before `start`: who runs jobs of this kind. */
-  handle(kind: string, handler: Handler): void;
+  /** Before `start`: who runs jobs of this kind; of one that waits for others, `atOnce` at a time on one node. */
+  handle(kind: string, handler: Handler, bounds?: { atOnce: number }): void;
   /** Before `start`: runs now and then again `every` milliseconds after each end, on one node at a time. */
   repeat(kind: string, every: number, handler: Handler): void;
   start(): Promise<void>;
   schedule(transaction: Transaction, job: NewJob): Promise<void>;
   /** Whether there was such a job. A try under way is not stopped, but it is the last. */
   cancel(transaction: Transaction, job: { kind: string; key: string }): Promise<boolean>;
+  /** Forgets up to `limit` jobs that failed for good more than seven days ago, and returns how many; for a timer. */
+  forgetFailed(limit: number): Promise<number>;
   /** Starts nothing more, signals what runs, and waits for it; what was interrupted runs again at the next start. */
   close(): Promise<void>;
 }

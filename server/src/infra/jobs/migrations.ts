@@ -15,4 +15,18 @@ export const jobMigrations = (engine: Engine): Migrations => ({
       for (const statement of statements) await statement.execute(db);
     },
   },
+  '2026-11-20-92-failed-jobs': {
+    async up(db: Kysely<unknown>) {
+      const statements = [
+        // With the kind: those of a kind that may not run now are passed over without a look at their rows.
+        sql`create index jobs_by_due_and_kind on jobs (due, kind)`,
+        sql`drop index jobs_by_due`,
+        sql`alter table jobs add column failed_at bigint`,
+        // When those before failed is not known.
+        sql`update jobs set failed_at = ${Date.now()} where due is null`,
+        sql`create index jobs_by_failure on jobs (failed_at)`,
+      ];
+      for (const statement of statements) await statement.execute(db);
+    },
+  },
 });

@@ -20,7 +20,7 @@ export class MemoryLimits implements Limits {
     this.#capacity = capacity;
   }
 
-  async take(rule: Rule, key: string): Promise<Taken> {
+  take(rule: Rule, key: string): Taken {
     const name = nameOf(rule, key);
     const window = this.#live(name) ?? this.#begin(name, rule.seconds);
     window.count += 1;

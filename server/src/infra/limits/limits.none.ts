@@ -9,7 +9,7 @@ export class UnlimitedLimits implements Limits {
     this.#clock = clock;
   }
 
-  async take(rule: Rule, _key: string): Promise<Taken> {
+  take(rule: Rule, _key: string): Taken {
     const resetAt = Math.ceil(this.#clock.now() / 1_000) + rule.seconds;
     return { allowed: true, limit: rule.count, remaining: rule.count, resetAt };
   }

@@ -9,7 +9,8 @@ export type Taken = Readonly<{ allowed: boolean; limit: number; remaining: numbe
  * together; a refused take counts too; memory stays bounded whatever the keys.
  */
 export interface Limits {
-  take(rule: Rule, key: string): Promise<Taken>;
+  /** At once where the counters are in this process: every message takes one. */
+  take(rule: Rule, key: string): Taken | Promise<Taken>;
   /** Takes one count back, for a limit that counts failures and must count before it knows. */
   giveBack(rule: Rule, key: string): Promise<void>;
   /** Forgets what was counted, e.g. after a successful login. */

@@ -1,0 +1,45 @@
+import { Type } from 'typebox';
+import type { Page } from '../../kernel/page.ts';
+
+const wholeNumber = Type.String({ pattern: '^[1-9]\\d{0,8}$', 'x-fault': 'must be a whole number from 1 on' });
+
+/** Query of every list: pages are counted from 1, a limit above 100 counts as 100. */
+export const pageQuery = Type.Object({
+  page: Type.Optional(wholeNumber),
+  limit: Type.Optional(wholeNumber),
+  before: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+  after: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+});
+
+const largestPage = 100;
+
+type Query = { page?: string; limit?: string; before?: string; after?: string };
+
+export function pageOf({ page, limit, before, after }: Query): Page {
+  return {
+    page: Number(page ?? 1),
+    limit: Math.min(Number(limit ?? 20), largestPage),
+    ...(before === undefined ? {} : { before }),
+    ...(after === undefined ? {} : { after }),
+  };
+}
+
+export const paginationSchema = Type.Object(
+  {
+    page: Type.Integer(),
+    limit: Type.Integer(),
+    total: Type.Integer(),
+    totalPages: Type.Integer(),
+    capped: Type.Optional(Type.Literal(true)),
+  },
+  { additionalProperties: false },
+);
+
+/** `capped`: a search stopped counting, there are more than `total`. */
+export const pagination = ({ page, limit }: Page, total: number, capped = false) => ({
+  page,
+  limit,
+  total,
+  totalPages: Math.ceil(total / limit),
+  ...(capped ? { capped: true as const } : {}),
+});
