@@ -1,3 +1,10 @@
+export {
+  type GroupDeleted,
+  type GroupUpdated,
+  groupEvents,
+  type MemberChanged,
+  type MemberNamed,
+} from './events.ts';
 export { Groups } from './groups.ts';
 export { groupMigrations } from './migrations.ts';
-export { type Group, groupDraft, newMember } from './schema.ts';
+export { type Group, groupChanges, groupDraft, groupTypes, memberRole, newMember } from './schema.ts';

@@ -18,4 +18,19 @@ export const groupMigrations = (engine: Engine): Migrations => ({
       for (const statement of statements) await statement.execute(db);
     },
   },
+  '2026-11-20-51-group-membership': {
+    async up(db: Kysely<unknown>) {
+      const byKeyOnly = engine === 'sqlite' ? sql`without rowid` : sql``;
+      const statements = [
+        sql`alter table groups add column members bigint not null default 0`,
+        sql`update groups set members = (select count(*) from group_members m where m.group_id = groups.id)`,
+        // Finds who follows an owner: the oldest of a role.
+        sql`create index group_members_by_age on group_members (group_id, role, joined_at, account)`,
+        // Who was removed by others: they do not come back by themselves.
+        sql`create table group_removals (group_id bigint not null, account bigint not null,
+              primary key (group_id, account)) ${byKeyOnly}`,
+      ];
+      for (const statement of statements) await statement.execute(db);
+    },
+  },
 });

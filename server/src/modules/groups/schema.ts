@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 
-const groupTypes = ['PRIVATE', 'PUBLIC', 'SECRET'] as const;
+export const groupTypes = ['PRIVATE', 'PUBLIC', 'SECRET'] as const;
 export type GroupType = (typeof groupTypes)[number];
 const memberRoles = ['OWNER', 'ADMIN', 'MEMBER'] as const;
 export type MemberRole = (typeof memberRoles)[number];
@@ -8,8 +8,8 @@ export type MemberRole = (typeof memberRoles)[number];
 const nothing = Type.Null();
 const groupType = Type.Unsafe<GroupType>(Type.Union(groupTypes.map((type) => Type.Literal(type))));
 /** The character NUL is refused: PostgreSQL cannot keep it. */
-const withoutNul = { pattern: '^[^\\u0000]*$', fault: 'must not contain the character NUL' };
-const webAddress = { pattern: '^https?://[^\\u0000]*$', fault: 'must be an address with http:// or https://' };
+const withoutNul = { pattern: '^[^\\u0000]*$', 'x-fault': 'must not contain the character NUL' };
+const webAddress = { pattern: '^https?://[^\\u0000]*$', 'x-fault': 'must be an address with http:// or https://' };
 
 export const groupDraft = Type.Object({
   title: Type.String({ minLength: 1, maxLength: 100, ...withoutNul }),
@@ -18,6 +18,19 @@ export const groupDraft = Type.Object({
   type: Type.Optional(Type.Union([groupType, nothing])),
 });
 export type GroupDraft = Static<typeof groupDraft>;
+
+/** What a group shall be from now on; what is absent stays, `null` empties where there may be nothing. */
+export const groupChanges = Type.Object({
+  title: Type.Optional(groupDraft.properties.title),
+  description: groupDraft.properties.description,
+  cover: groupDraft.properties.cover,
+  type: Type.Optional(groupType),
+});
+export type GroupChanges = Static<typeof groupChanges>;
+
+export const memberRole = Type.Object({
+  role: Type.Unsafe<MemberRole>(Type.Union(memberRoles.map((role) => Type.Literal(role)))),
+});
 
 export const newMember = Type.Object({
   userId: Type.String({ minLength: 1, maxLength: 64 }),
@@ -35,4 +48,10 @@ export type Group = Readonly<{
   updatedAt: number;
 }>;
 
-export type GroupWithMembers = Group & { members: { userId: string; role: MemberRole }[] };
+type Member = Readonly<{ userId: string; role: MemberRole }>;
+
+export type GroupWithMembers = Group & { members: Member[] };
+
+/** `total` counts all pages. */
+export type GroupList = Readonly<{ groups: Group[]; total: number }>;
+export type MemberList = Readonly<{ members: Member[]; total: number }>;

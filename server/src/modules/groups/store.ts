@@ -13,15 +13,22 @@ export type GroupTables = {
     type: GroupType;
     created_at: number;
     updated_at: number;
+    /** How many members it has; none: it was deleted, and only its number is still needed. */
+    members: number;
   };
   group_members: { group_id: number; account: number; role: MemberRole; joined_at: number };
-  /** Of identity: read for its public ids only. */
+  group_removals: { group_id: number; account: number };
+  /** Of identity: read for public ids, and for whom somebody has blocked. */
   accounts: { id: number; public_id: IdBytes; deleted_at: number | null };
+  blocks: { account: number; blocked: number };
 };
 
 export type StoredGroup = Selectable<GroupTables['groups']>;
+export type Tables = Kysely<GroupTables>;
 
-export const groupFrom = (stored: StoredGroup): Group => ({
+export const tablesOf = (sql: Kysely<object>): Tables => sql.withTables<GroupTables>();
+
+export const groupFrom = (stored: Omit<StoredGroup, 'members'>): Group => ({
   id: idText(stored.public_id),
   title: stored.title,
   description: stored.description,
@@ -31,17 +38,55 @@ export const groupFrom = (stored: StoredGroup): Group => ({
   updatedAt: stored.updated_at,
 });
 
-export async function findGroup(db: Kysely<object>, id: IdBytes): Promise<StoredGroup | undefined> {
-  return db.withTables<GroupTables>().selectFrom('groups').selectAll().where('public_id', '=', id).executeTakeFirst();
+export async function findGroup(db: Tables, id: IdBytes): Promise<StoredGroup | undefined> {
+  return db.selectFrom('groups').selectAll().where('public_id', '=', id).executeTakeFirst();
 }
 
-export async function roleOf(db: Kysely<object>, group: number, account: number): Promise<MemberRole | undefined> {
+/** The internal number of an account that exists. */
+export async function findAccount(db: Tables, id: IdBytes): Promise<number | undefined> {
+  const query = db.selectFrom('accounts').select('id').where('public_id', '=', id).where('deleted_at', 'is', null);
+  return (await query.executeTakeFirst())?.id;
+}
+
+export async function roleOf(db: Tables, group: number, account: number): Promise<MemberRole | undefined> {
   const member = await db
-    .withTables<GroupTables>()
     .selectFrom('group_members')
     .select('role')
     .where('group_id', '=', group)
     .where('account', '=', account)
     .executeTakeFirst();
   return member?.role;
+}
+
+/** A member by public id, with the internal number and the role. */
+export async function memberBy(
+  db: Tables,
+  group: number,
+  id: IdBytes,
+): Promise<{ account: number; role: MemberRole } | undefined> {
+  return db
+    .selectFrom('accounts as a')
+    .innerJoin('group_members as m', 'm.account', 'a.id')
+    .select(['m.account', 'm.role'])
+    .where('a.public_id', '=', id)
+    .where('m.group_id', '=', group)
+    .executeTakeFirst();
+}
+
+/** The longest a member with this role, with the public id. */
+export async function oldest(
+  db: Tables,
+  group: number,
+  role: MemberRole,
+): Promise<{ account: number; public_id: IdBytes } | undefined> {
+  return db
+    .selectFrom('group_members as m')
+    .innerJoin('accounts as a', 'a.id', 'm.account')
+    .select(['m.account', 'a.public_id'])
+    .where('m.group_id', '=', group)
+    .where('m.role', '=', role)
+    .orderBy('m.joined_at')
+    .orderBy('m.account')
+    .limit(1)
+    .executeTakeFirst();
 }

@@ -20,7 +20,7 @@ test('a registration opens a session whose token is accepted; the email is kept 
     statusMessage: null,
     role: 'GUEST',
     lastSeen: clock.now(),
-    signedInAt: clock.now(),
+    isOnline: true,
     createdAt: clock.now(),
     updatedAt: clock.now(),
   });
@@ -43,21 +43,35 @@ test('an email or a username exists once, in whatever case, also for parallel ca
   assert.equal(await codeOf(identity.register(twin, here)), 'USERNAME_TAKEN');
 });
 
-test('identity itself demands 8 to 128 characters and takes no other types', async (t) => {
+test('the rules of an account are identity’s own, for whoever makes one, and it takes no other types', async (t) => {
   const { identity } = await openTestIdentity(t);
-  for (const password of ['Passw0r', 'x'.repeat(129)]) {
-    assert.equal(await codeOf(identity.register({ ...ada, password }, here)), 'INVALID_INPUT');
+  const unfit = [
+    ...['Passw0r', `Aa1${'x'.repeat(126)}`, 'password123', 'PASSWORD123', 'Passwordabc'].map((password) => ({
+      password,
+    })),
+    ...['ab', 'a b@c', 'x'.repeat(51), 'é'.repeat(3), ' ada'].map((username) => ({ username })),
+    ...['ada', 'a b@c', 'ada@', '@example.org', ''].map((email) => ({ email })),
+  ];
+  for (const wrong of unfit) {
+    const person = { ...ada, ...wrong };
+    assert.equal(await codeOf(identity.register(person, here)), 'INVALID_INPUT', JSON.stringify(wrong));
+    assert.equal(await codeOf(identity.createAdmin(person)), 'INVALID_INPUT', JSON.stringify(wrong));
   }
+  const short = await identity.createAdmin({ email: 'x@example.org', password: ada.password });
+  assert.equal(short.username, 'x__');
   const pollution = JSON.parse('{"email":{"$gt":""},"password":"Password123"}');
   assert.equal(await codeOf(identity.login(pollution, here)), 'INVALID_INPUT');
 });
 
 test('in development exactly one of several first persons becomes ADMIN, and nobody in production', async (t) => {
-  const people = Array.from({ length: 6 }, (_, n) => ({ ...ada, username: `p${n}`, email: `p${n}@example.org` }));
+  const people = Array.from({ length: 6 }, (_, n) => ({ ...ada, username: `person${n}`, email: `p${n}@example.org` }));
   const development = await openTestIdentity(t, { NODE_ENV: 'development' });
   await development.identity.provision([{ username: 'demo', email: 'demo@example.org' }]);
   const made = await Promise.all(people.map((person) => development.identity.register(person, here)));
   assert.equal(made.filter(({ profile }) => profile.role === 'ADMIN').length, 1);
+  const visited = await openTestIdentity(t, { NODE_ENV: 'development' });
+  const byPage = await visited.identity.register(ada, { ...here, foreign: true });
+  assert.equal(byPage.profile.role, 'GUEST');
   const production = await openTestIdentity(t);
   assert.equal((await production.identity.register(ada, here)).profile.role, 'GUEST');
 });
@@ -75,7 +89,7 @@ test('no body gives a role: unknown fields of a registration are ignored', async
 test('of 100 parallel wrong passwords exactly the limit is verified, and success forgets the account its failures', async (t) => {
   const { identity, clock } = await openTestIdentity(t, { LOGIN_ATTEMPTS: { count: 10, seconds: 900 } });
   await identity.register(ada, here);
-  const from = (n: number) => ({ address: `198.51.100.${n}`, device: null });
+  const from = (n: number) => ({ address: `198.51.100.${n}`, device: null, foreign: false });
   const wrong = { email: ada.email, password: 'Wrong-password1' };
   const codes = await Promise.all(Array.from({ length: 100 }, (_, n) => codeOf(identity.login(wrong, from(n)))));
   assert.equal(codes.filter((code) => code === 'INVALID_CREDENTIALS').length, 10);
@@ -91,7 +105,7 @@ test('of 100 parallel wrong passwords exactly the limit is verified, and success
 test('attempts are counted by address too: only failures, and IPv6 by its network', async (t) => {
   const { identity } = await openTestIdentity(t, { LOGIN_ATTEMPTS: { count: 5, seconds: 900 } });
   await identity.register(ada, here);
-  const from = (n: number) => ({ address: `2001:db8::${n}`, device: null });
+  const from = (n: number) => ({ address: `2001:db8::${n}`, device: null, foreign: false });
   for (let n = 1; n < 12; n += 1) await identity.login(ada, from(n));
   for (let n = 1; n <= 5; n += 1) {
     const stranger = { email: `nobody${n}@example.org`, password: 'Password123' };
@@ -214,6 +228,15 @@ test('a service key works by itself, is stored as a hash, and is no access token
     ACCESS_TOKEN_SECONDS: 900,
     LOGIN_ATTEMPTS: { count: 1, seconds: 1 },
   } as const;
-  const restarted = buildIdentity({ sql, log, clock, limits: new UnlimitedLimits(clock), secret: testSecret, config });
+  const restarted = buildIdentity({
+    sql,
+    log,
+    clock,
+    limits: new UnlimitedLimits(clock),
+    secret: testSecret,
+    config,
+    isOnline: () => false,
+    onDelete: async () => {},
+  });
   assert.equal((await restarted.authenticateKey(made.key)).id, made.id);
 });

@@ -35,4 +35,26 @@ export const identityMigrations = (engine: Engine): Migrations => ({
       for (const statement of statements) await statement.execute(db);
     },
   },
+  '2026-11-20-50-blocks': {
+    async up(db: Kysely<unknown>) {
+      const statements = [
+        sql`create table blocks (account bigint not null, blocked bigint not null, at bigint not null,
+              primary key (account, blocked)) ${engine === 'sqlite' ? sql`without rowid` : sql``}`,
+        sql`create index blocks_by_blocked on blocks (blocked, account)`,
+        sql`alter table accounts add column blocks_made bigint not null default 0`,
+      ];
+      for (const statement of statements) await statement.execute(db);
+    },
+  },
+  '2026-11-20-51-password-resets': {
+    async up(db: Kysely<unknown>) {
+      const statements = [
+        // One code for each account; a new one takes the place of the last.
+        sql`create table password_resets (account bigint primary key, hash ${blob(engine)} not null,
+              tries bigint not null, expires_at bigint not null)`,
+        sql`create index password_resets_by_expiry on password_resets (expires_at)`,
+      ];
+      for (const statement of statements) await statement.execute(db);
+    },
+  },
 });

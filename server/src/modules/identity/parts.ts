@@ -1,10 +1,16 @@
 import type { Limits, Rule } from '../../infra/limits/limits.ts';
-import type { Log } from '../../infra/log/log.ts';
+import type { Log, Transaction } from '../../infra/log/log.ts';
 import type { Sql } from '../../infra/sql/sql.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Passwords } from './passwords.ts';
 import type { Reads } from './store.ts';
 import type { AccessTokens } from './tokens.ts';
+
+/** What others do in the transaction that deletes an account, once its row says so: `id` is its public one, `email` what it was. */
+export type DeletePart = (
+  transaction: Transaction,
+  who: { account: number; id: string; email: string },
+) => Promise<void>;
 
 /** What the functions of this module work with. */
 export type Parts = Readonly<{
@@ -13,6 +19,9 @@ export type Parts = Readonly<{
   limits: Limits;
   clock: Clock;
   reads: Reads;
+  /** Whether an account, by its public id, has a live connection. */
+  isOnline: (id: string) => boolean;
+  onDelete: DeletePart;
   passwords: Passwords;
   accessTokens: AccessTokens;
   successorOf: (refreshToken: string) => string;

@@ -81,9 +81,10 @@ test('[social:rule access token 15 minutes] expired tokens are refused, except t
   await identity.authenticate(accessToken);
   clock.forward(1_000);
   assert.equal(await codeOf(identity.authenticate(accessToken)), 'INVALID_TOKEN');
-  assert.deepEqual(await identity.authenticate(accessToken, { continuation: true }), principal);
+  const continued = { ...principal, until: clock.now() - 900_000 + 12 * 3_600_000 };
+  assert.deepEqual(await identity.authenticate(accessToken, { continuation: true }), continued);
   clock.forward(12 * 3_600_000 - 900_000);
-  assert.deepEqual(await identity.authenticate(accessToken, { continuation: true }), principal);
+  assert.deepEqual(await identity.authenticate(accessToken, { continuation: true }), continued);
   clock.forward(1_000);
   assert.equal(await codeOf(identity.authenticate(accessToken, { continuation: true })), 'INVALID_TOKEN');
 });
@@ -150,4 +151,69 @@ test('sessions that ended by time are forgotten with their tokens, in slices', a
   assert.equal(await identity.forgetExpired(20), 10);
   assert.equal((await sql.statement('SELECT hash FROM refresh_tokens').all()).length, 1);
   await identity.authenticate(kept.accessToken);
+});
+
+test('a session that is forgotten was live to its sockets: they hear of it, once for each account', async (t) => {
+  const house = await openTestIdentity(t);
+  const { identity, clock, log } = house;
+  const phone = await identity.register(ada, here);
+  const laptop = await identity.login(ada, here);
+  const left = await identity.login(ada, here);
+  const stranger = await identity.register(bob, here);
+  await identity.logout(left.principal, left.refreshToken);
+  clock.forward(7 * day);
+  const before = await log.head();
+  assert.equal(await identity.forgetExpired(10), 4);
+  const rows = await revocations(house, before);
+  const said = rows.map(({ topic, body }) => ({
+    topic,
+    sessions: (body as { sessions: string[] }).sessions.toSorted(),
+  }));
+  assert.deepEqual(
+    said.toSorted((one, other) => one.topic - other.topic),
+    [
+      {
+        topic: topicOf('user', phone.principal.account),
+        sessions: [phone.principal.sessionId, laptop.principal.sessionId].toSorted(),
+      },
+      { topic: topicOf('user', stranger.principal.account), sessions: [stranger.principal.sessionId] },
+    ],
+  );
+});
+
+test('logout-all names also a session that ended by time and is not forgotten yet', async (t) => {
+  const house = await openTestIdentity(t);
+  const { identity, clock, log } = house;
+  const old = await identity.register(ada, here);
+  clock.forward(7 * day);
+  const { principal } = await identity.login(ada, here);
+  const before = await log.head();
+  await identity.logoutAll(principal);
+  const [row] = await revocations(house, before);
+  assert.ok(row);
+  const { sessions } = row.body as { sessions: string[] };
+  assert.deepEqual(sessions.toSorted(), [old.principal.sessionId, principal.sessionId].toSorted());
+});
+
+test('what a token proves ends with its session, and for an expired one 12 hours after it was issued', async (t) => {
+  const { identity, clock } = await openTestIdentity(t);
+  const issued = clock.now();
+  const { accessToken } = await identity.register(ada, here);
+  assert.equal((await identity.authenticate(accessToken)).until, issued + 7 * day);
+  assert.equal((await identity.authenticate(accessToken, { continuation: true })).until, issued + 7 * day);
+  clock.forward(1_000_000);
+  assert.equal((await identity.authenticate(accessToken, { continuation: true })).until, issued + day / 2);
+  clock.forward(6.7 * day);
+  const late = await identity.login(ada, here);
+  assert.equal((await identity.authenticate(late.accessToken)).until, clock.now() + 7 * day);
+});
+
+test('who ends their last session, by its id too, is not there because they signed in just before', async (t) => {
+  const { identity } = await openTestIdentity(t);
+  const { principal: first } = await identity.register(ada, here);
+  const { principal: second } = await identity.login(ada, here);
+  await identity.endSession(second, first.sessionId);
+  assert.equal((await identity.me(second)).isOnline, true);
+  await identity.endSession(second, second.sessionId);
+  assert.equal((await identity.profileOf(second.id)).isOnline, false);
 });

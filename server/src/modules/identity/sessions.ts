@@ -6,8 +6,9 @@ import type { Principal } from '../../kernel/principal.ts';
 import { identityErrors } from './errors.ts';
 import { identityEvents, type SessionsRevoked } from './events.ts';
 import type { Parts } from './parts.ts';
+import { profileOf } from './profile.ts';
 import type { Origin, SignedIn, Tokens } from './schema.ts';
-import { type Account, profileOf, slicesOf, type Tables, tablesOf } from './store.ts';
+import { type Account, slicesOf, type Tables, tablesOf } from './store.ts';
 import { newRefreshToken, secretHash } from './tokens.ts';
 
 /** A login session, and with it every refresh token of its family, ends this long after its login. */
@@ -64,30 +65,31 @@ export async function openSessions(
 }
 
 /** Signs the access token of a session that has been committed. */
-export async function signedIn({ accessTokens }: Parts, opened: Opened): Promise<SignedIn> {
+export async function signedIn(parts: Parts, opened: Opened): Promise<SignedIn> {
   const { account, session, sessionId, expiresAt, refreshToken } = opened;
-  const profile = profileOf(account);
+  const profile = profileOf(parts, account);
   const { id, role } = profile;
-  const accessToken = await accessTokens.issue({ id, sessionId, role, until: expiresAt });
-  return { principal: { account: account.id, id, session, sessionId, role }, profile, accessToken, refreshToken };
+  const accessToken = await parts.accessTokens.issue({ id, sessionId, role, until: expiresAt });
+  const principal = { account: account.id, id, session, sessionId, role, until: expiresAt };
+  return { principal, profile, accessToken, refreshToken };
 }
 
 /**
- * Ends live sessions of an account, or only the one named. The row that says so is written in the same transaction;
- * sockets are closed where it is read.
+ * Ends the sessions of an account, only the one named or all but one; also those that have ended by time, whose sockets may be there
+ * still. The row that says so is written in the same transaction; sockets are closed where it is read.
  */
-async function revokeSessions(
+export async function revokeSessions(
   { sql, append }: Transaction,
   account: number,
-  { now, only }: { now: number; only?: number },
+  { now, only, except }: { now: number; only?: number; except?: number },
 ): Promise<void> {
   const revoked = await tablesOf(sql)
     .updateTable('sessions')
     .set({ revoked_at: now })
     .where('account', '=', account)
     .where('revoked_at', 'is', null)
-    .where('expires_at', '>', now)
     .$if(only !== undefined, (query) => query.where('id', '=', only ?? 0))
+    .$if(except !== undefined, (query) => query.where('id', '<>', except ?? 0))
     .returning('public_id')
     .execute();
   if (revoked.length === 0) return;
@@ -168,8 +170,8 @@ async function rotate(
 }
 
 async function touch(db: Tables, { account, session, now }: { account: number; session: number; now: number }) {
-  await db.updateTable('sessions').set({ last_used: now }).where('id', '=', session).execute();
   await db.updateTable('accounts').set({ last_seen: now, signed_in_at: now }).where('id', '=', account).execute();
+  await db.updateTable('sessions').set({ last_used: now }).where('id', '=', session).execute();
 }
 
 /**
@@ -182,12 +184,38 @@ export async function logout({ log, reads, clock }: Parts, principal: Principal,
     throw new Refusal(identityErrors.INVALID_REFRESH_TOKEN);
   }
   const only = known?.session ?? principal.session;
-  await log.write((transaction) => revokeSessions(transaction, principal.account, { now: clock.now(), only }));
+  await log.write((transaction) => leave(transaction, principal.account, { now: clock.now(), only }));
 }
 
 /** Ends every session of the account, at every door. */
 export async function logoutAll({ log, clock }: Parts, principal: Principal): Promise<void> {
-  await log.write((transaction) => revokeSessions(transaction, principal.account, { now: clock.now() }));
+  await log.write((transaction) => leave(transaction, principal.account, { now: clock.now() }));
+}
+
+/** Whoever ends their last session is not taken for present because they signed in just before. */
+export async function leave(
+  transaction: Transaction,
+  account: number,
+  which: { now: number; only?: number },
+): Promise<void> {
+  const accounts = tablesOf(transaction.sql).updateTable('accounts');
+  await accounts.set({ last_seen: which.now }).where('id', '=', account).execute();
+  await revokeSessions(transaction, account, which);
+  await accounts
+    .set({ signed_in_at: 0 })
+    .where('id', '=', account)
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('sessions')
+            .select('id')
+            .where('account', '=', account)
+            .where('revoked_at', 'is', null)
+            .where('expires_at', '>', which.now),
+        ),
+      ),
+    )
+    .execute();
 }
 
 /** Who holds this access token; refuses INVALID_TOKEN. The role is the one of now, not the one in the token. */
@@ -196,22 +224,26 @@ export async function authenticate(
   token: string,
   options?: { continuation?: boolean },
 ): Promise<Principal> {
-  const { id, sessionId } = await accessTokens.verify(token, options);
+  const { id, sessionId, until = Number.POSITIVE_INFINITY } = await accessTokens.verify(token, options);
   const session = idBytes(sessionId);
   const account = idBytes(id);
   if (session === undefined || account === undefined) throw new Refusal(identityErrors.INVALID_TOKEN);
   const live = await reads.liveSession.get(session, account, clock.now());
   if (live === undefined) throw new Refusal(identityErrors.INVALID_TOKEN);
-  return { account: live.account, id, session: live.session, sessionId, role: live.role };
+  return { ...live, id, sessionId, until: Math.min(live.until, until) };
 }
 
-/** Forgets sessions that ended by time, with their refresh tokens; returns how many. Call again while it is `limit`. */
+/**
+ * Forgets codes and sessions that ended by time, with their refresh tokens, and tells the sockets of those that nobody had ended
+ * before; returns how many sessions. Call again while it is `limit`.
+ */
 export async function forgetExpired({ log, clock }: Parts, limit: number): Promise<number> {
-  return log.write(async ({ sql }) => {
+  return log.write(async ({ sql, append }) => {
     const db = tablesOf(sql);
+    await db.deleteFrom('password_resets').where('expires_at', '<=', clock.now()).execute();
     const old = await db
       .selectFrom('sessions')
-      .select('id')
+      .select(['id', 'public_id', 'account', 'revoked_at'])
       .where('expires_at', '<=', clock.now())
       .orderBy('expires_at')
       .limit(limit)
@@ -219,6 +251,14 @@ export async function forgetExpired({ log, clock }: Parts, limit: number): Promi
     for (const part of slicesOf(old.map(({ id }) => id))) {
       await db.deleteFrom('refresh_tokens').where('session', 'in', part).execute();
       await db.deleteFrom('sessions').where('id', 'in', part).execute();
+    }
+    const unheard = Map.groupBy(
+      old.filter(({ revoked_at }) => revoked_at === null),
+      ({ account }) => account,
+    );
+    for (const [account, sessions] of unheard) {
+      const payload: SessionsRevoked = { sessions: sessions.map(({ public_id }) => idText(public_id)) };
+      append({ topic: topicOf('user', account), type: identityEvents.sessionsRevoked, payload });
     }
     return old.length;
   });

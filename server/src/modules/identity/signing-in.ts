@@ -25,7 +25,8 @@ export async function register(parts: Parts, input: Registration, origin: Origin
   const opened = await parts.log.write(async ({ sql }) => {
     const db = tablesOf(sql);
     const first = await claimFirstPerson(db);
-    const role: Role = first && parts.firstIsAdmin ? 'ADMIN' : 'GUEST';
+    // In a browser any page may call us: it must not make itself the administrator of whoever looks at it.
+    const role: Role = first && parts.firstIsAdmin && !origin.foreign ? 'ADMIN' : 'GUEST';
     const draft = { username: person.username, email: person.email, passwordHash, role };
     return openSessions(parts, db, await insertAccounts(db, [draft], parts.clock.now()), origin);
   });
@@ -37,7 +38,25 @@ export async function register(parts: Parts, input: Registration, origin: Origin
  * password or another one; RATE_LIMITED after too many failures for one account or from one address.
  */
 export async function login(parts: Parts, input: Credentials, origin: Origin): Promise<SignedIn> {
-  const { email, password } = checkCredentials(input);
+  const account = await proven(parts, checkCredentials(input), origin);
+  if (account === undefined) throw new Refusal(identityErrors.INVALID_CREDENTIALS);
+  const opened = await parts.log.write(async ({ sql }) => {
+    const db = tablesOf(sql);
+    return openSessions(parts, db, await greet(db, account, parts.clock.now()), origin);
+  });
+  if (opened.length === 0) throw new Refusal(identityErrors.INVALID_CREDENTIALS);
+  return onlyOne(await Promise.all(opened.map((session) => signedIn(parts, session))));
+}
+
+/**
+ * The account with this email, if the password is its own. Takes the same time whether there is such an account or
+ * not. Refuses RATE_LIMITED after too many failures for one account or from one address.
+ */
+export async function proven(
+  parts: Parts,
+  { email, password }: Credentials,
+  origin: Origin,
+): Promise<Account | undefined> {
   const key = emailKey(email);
   const address = addressKey(origin.address);
   // The address first: who is refused by it must not use up somebody else's attempts.
@@ -45,30 +64,26 @@ export async function login(parts: Parts, input: Credentials, origin: Origin): P
   await countAttempt(parts, parts.attemptsByAccount, key);
   const account = await parts.reads.accountByEmail.get(key);
   const right = await parts.passwords.verify(password, account?.password_hash ?? null);
-  if (!right || account === undefined) throw new Refusal(identityErrors.INVALID_CREDENTIALS);
+  if (!right) return undefined;
   await parts.limits.reset(parts.attemptsByAccount, key);
   await parts.limits.giveBack(parts.attemptsByAddress, address);
-  const opened = await parts.log.write(async ({ sql }) => {
-    const db = tablesOf(sql);
-    return openSessions(parts, db, await greet(db, [account.id], parts.clock.now()), origin);
-  });
-  if (opened.length === 0) throw new Refusal(identityErrors.INVALID_CREDENTIALS);
-  return onlyOne(await Promise.all(opened.map((session) => signedIn(parts, session))));
+  return account;
 }
 
-/** Counted before the password is looked at, so that parallel attempts cannot pass together. */
-async function countAttempt({ limits, clock }: Parts, rule: Rule, key: string): Promise<void> {
+/** Counted before the secret is looked at, so that parallel attempts cannot pass together. */
+export async function countAttempt({ limits, clock }: Parts, rule: Rule, key: string): Promise<void> {
   const { allowed, resetAt } = await limits.take(rule, key);
   if (allowed) return;
   throw new Refusal(commonErrors.RATE_LIMITED, { retryAfter: Math.max(1, resetAt - Math.floor(clock.now() / 1_000)) });
 }
 
-/** Notes that these people came in; those whose account was deleted meanwhile are missing from the answer. */
-async function greet(db: Tables, accounts: readonly number[], now: number): Promise<Account[]> {
+/** Notes that somebody came in; nobody, when the account was deleted or its password changed since that was looked at. */
+async function greet(db: Tables, { id, password_hash }: Account, now: number): Promise<Account[]> {
   return db
     .updateTable('accounts')
     .set({ last_seen: now, signed_in_at: now })
-    .where('id', 'in', accounts)
+    .where('id', '=', id)
+    .where('password_hash', '=', password_hash)
     .where('deleted_at', 'is', null)
     .returningAll()
     .execute();
@@ -91,7 +106,7 @@ export async function provision(
       .filter(({ email }) => !accounts.has(emailKey(email)))
       .map(({ username, email }) => ({ username, email, passwordHash: null, role: 'GUEST' }));
     for (const made of await insertAccounts(db, drafts, parts.clock.now())) accounts.set(made.email, made);
-    return openSessions(parts, db, [...accounts.values()], { address: '127.0.0.1', device: null });
+    return openSessions(parts, db, [...accounts.values()], { address: '127.0.0.1', device: null, foreign: false });
   });
   const byEmail = new Map(opened.map((session) => [session.account.email, session]));
   return Promise.all(

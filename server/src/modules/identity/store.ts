@@ -2,7 +2,7 @@ import type { Generated, Kysely, Selectable } from 'kysely';
 import type { Sql } from '../../infra/sql/sql.ts';
 import { idText } from '../../kernel/ids.ts';
 import type { Role } from '../../kernel/principal.ts';
-import type { Person, Profile } from './schema.ts';
+import type { Person } from './schema.ts';
 
 type AccountsTable = {
   id: Generated<number>;
@@ -19,11 +19,15 @@ type AccountsTable = {
   last_seen: number;
   signed_in_at: number;
   deleted_at: number | null;
+  /** How many accounts it has blocked. */
+  blocks_made: Generated<number>;
 };
 
 export type IdentityTables = {
   accounts: AccountsTable;
   first_person: { one: number };
+  password_resets: { account: number; hash: Uint8Array; tries: number; expires_at: number };
+  blocks: { account: number; blocked: number; at: number };
   sessions: {
     id: Generated<number>;
     public_id: Uint8Array;
@@ -56,6 +60,10 @@ export type IdentityTables = {
 export type Account = Selectable<AccountsTable>;
 export type Tables = Kysely<IdentityTables>;
 
+/**
+ * Acts on one account run side by side on PostgreSQL. So that no two wait for each other, each changes what it changes in
+ * this order: refresh tokens, codes, blocks, the account, its sessions, then the log and what others keep.
+ */
 export const tablesOf = (sql: Kysely<object>): Tables => sql.withTables<IdentityTables>();
 
 /** How many rows or values one statement takes: engines bound their parameters. */
@@ -66,12 +74,12 @@ export function* slicesOf<Item>(items: readonly Item[]): Generator<Item[]> {
 }
 
 const account = `id, public_id, email, username, username_key, password_hash, role, avatar, status_message,
-  created_at, updated_at, last_seen, signed_in_at, deleted_at`;
+  created_at, updated_at, last_seen, signed_in_at, deleted_at, blocks_made`;
 
 /** Reads that run for every request, compiled once. */
 export const prepareReads = (sql: Sql) => ({
-  liveSession: sql.statement<{ account: number; session: number; role: Role }>(
-    `SELECT a.id AS account, s.id AS session, a.role AS role FROM sessions s JOIN accounts a ON a.id = s.account
+  liveSession: sql.statement<{ account: number; session: number; role: Role; until: number }>(
+    `SELECT a.id AS account, s.id AS session, a.role AS role, s.expires_at AS until FROM sessions s JOIN accounts a ON a.id = s.account
      WHERE s.public_id = ?1 AND a.public_id = ?2 AND s.revoked_at IS NULL AND s.expires_at > ?3 AND a.deleted_at IS NULL`,
   ),
   account: sql.statement<Account>(`SELECT ${account} FROM accounts WHERE id = ?1 AND deleted_at IS NULL`),
@@ -87,23 +95,16 @@ export const prepareReads = (sql: Sql) => ({
   serviceKey: sql.statement<{ public_id: Uint8Array; name: string; scopes: string }>(
     'SELECT public_id, name, scopes FROM service_keys WHERE hash = ?1 AND revoked_at IS NULL',
   ),
+  anyByPublicId: sql.statement<Account>(`SELECT ${account} FROM accounts WHERE public_id = ?1`),
+  accountByUsername: sql.statement<Account>(
+    `SELECT ${account} FROM accounts WHERE username_key = ?1 AND deleted_at IS NULL`,
+  ),
+  block: sql.statement<{ at: number }>('SELECT at FROM blocks WHERE account = ?1 AND blocked = ?2'),
+  blockedBy: sql.statement<{ blocked: number }>('SELECT blocked FROM blocks WHERE account = ?1'),
   firstPerson: sql.statement<{ one: number }>('SELECT one FROM first_person WHERE one = ?1'),
 });
 
 export type Reads = ReturnType<typeof prepareReads>;
-
-export const profileOf = (row: Account): Profile => ({
-  id: idText(row.public_id),
-  username: row.username,
-  email: row.email,
-  avatar: row.avatar,
-  statusMessage: row.status_message,
-  role: row.role,
-  lastSeen: row.last_seen,
-  signedInAt: row.signed_in_at,
-  createdAt: row.created_at,
-  updatedAt: row.updated_at,
-});
 
 export const personOf = (row: Pick<Account, 'id' | 'public_id' | 'username' | 'avatar'>): Person => ({
   account: row.id,

@@ -102,7 +102,7 @@ test('no token is accepted that was tampered with, is of another kind, or names 
 test('an access token says what the design promises, and ends with its session', async (t) => {
   const { identity, clock } = await openTestIdentity(t, { ACCESS_TOKEN_SECONDS: 30 * 24 * 3_600 });
   const { accessToken, principal } = await identity.register(
-    { username: 'a', email: 'a@b.c', password: 'Password123' },
+    { username: 'ada', email: 'a@b.cd', password: 'Password123' },
     here,
   );
   const [head = '', body = ''] = accessToken.split('.');

@@ -13,8 +13,11 @@ const longestToken = 4_096;
 /** How long after it was issued an expired token may continue a connection, in seconds. */
 const continuationSeconds = 12 * 3_600;
 
-/** What an access token says; whether its session still lives is the database's to say. */
-type Claims = Readonly<{ id: string; sessionId: string }>;
+/**
+ * What an access token says; whether its session still lives is the database's to say. `until`: milliseconds, only for
+ * a continuation; a connection that began with a live token lasts as long as the session.
+ */
+type Claims = Readonly<{ id: string; sessionId: string; until?: number }>;
 
 export interface AccessTokens {
   /** `until`: milliseconds; no token outlives its session. */
@@ -55,7 +58,9 @@ export function buildAccessTokens(secret: Uint8Array, clock: Clock, seconds: num
         });
         return claimsOf(payload);
       } catch (error) {
-        if (continuation && mayContinue(error, now / 1_000)) return claimsOf(error.payload);
+        const payload = continuation ? expired(error) : undefined;
+        const until = ((payload?.iat ?? Number.NEGATIVE_INFINITY) + continuationSeconds) * 1_000;
+        if (payload !== undefined && now <= until) return { ...claimsOf(payload), until };
         throw new Refusal(identityErrors.INVALID_TOKEN, { cause: error });
       }
     },
@@ -63,11 +68,8 @@ export function buildAccessTokens(secret: Uint8Array, clock: Clock, seconds: num
 }
 
 /** jose looks at the expiry after the signature and every other claim, so this is all that was wrong. */
-const mayContinue = (error: unknown, now: number): error is errors.JWTExpired =>
-  error instanceof errors.JWTExpired &&
-  error.claim === 'exp' &&
-  typeof error.payload.iat === 'number' &&
-  now - error.payload.iat <= continuationSeconds;
+const expired = (error: unknown): JWTPayload | undefined =>
+  error instanceof errors.JWTExpired && error.claim === 'exp' ? error.payload : undefined;
 
 function claimsOf({ sub, sid }: JWTPayload): Claims {
   if (typeof sub !== 'string' || typeof sid !== 'string') throw new Refusal(identityErrors.INVALID_TOKEN);
@@ -79,7 +81,31 @@ export const secretHash = (text: string): Uint8Array => createHash('sha256').upd
 
 export const newRefreshToken = (): string => `rt_${randomBytes(32).toString('base64url')}`;
 
-export const newServiceKey = (): string => `rk_${randomBytes(32).toString('base64url')}`;
+const keyPrefix = 'rk_';
+
+export const newServiceKey = (): string => `${keyPrefix}${randomBytes(32).toString('base64url')}`;
+
+/** Whether somebody who gives this means a service key; access tokens begin otherwise. */
+export const isServiceKey = (given: string): boolean => given.startsWith(keyPrefix);
+
+/** 32 characters, none of which looks like another: what people read as I, L or O is a digit. */
+const codeLetters = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+
+/** 80 random bits for people to copy: four groups of four characters. */
+export function newCode(): string {
+  const letters = [...randomBytes(16)].map((byte) => codeLetters[byte % 32]);
+  return [0, 4, 8, 12].map((start) => letters.slice(start, start + 4).join('')).join('-');
+}
+
+/** The stored form of a code, however it was written. */
+export const codeHash = (code: string): Uint8Array =>
+  secretHash(
+    code
+      .toUpperCase()
+      .replaceAll(/[^0-9A-Z]/g, '')
+      .replaceAll(/[IL]/g, '1')
+      .replaceAll('O', '0'),
+  );
 
 /**
  * The successor of a refresh token, by HMAC with a key of its own: a client whose answer was lost gets the same one

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { Row, Segment } from '../../infra/log/log.ts';
-import type { Sql } from '../../infra/sql/sql.ts';
+import { isAmong, numberList } from '../../infra/sql/numbers.ts';
+import type { Engine, Sql } from '../../infra/sql/sql.ts';
 import { type IdBytes, idText } from '../../kernel/ids.ts';
 import { messageEvent } from './events.ts';
 import type { Message, MessageStatus, MessageType } from './schema.ts';
@@ -23,12 +24,15 @@ type StoredMessage = {
   status: MessageStatus;
   metadata: string | null;
   client_id: string | null;
+  reactions: string | null;
   created_at: number;
   updated_at: number | null;
+  deleted_at: number | null;
 };
 
 const columns = `m.seq, m.id, m.conversation, m.sender, s.public_id AS sender_id, m.receiver, r.public_id AS receiver_id,
-  m.group_id AS group_no, g.public_id AS group_id, p.id AS parent_id, m.content, m.type, m.status, m.metadata, m.client_id, m.created_at, m.updated_at`;
+  m.group_id AS group_no, g.public_id AS group_id, p.id AS parent_id, m.content, m.type, m.status, m.metadata, m.client_id,
+  m.reactions, m.created_at, m.updated_at, m.deleted_at`;
 const joins = `JOIN accounts s ON s.id = m.sender LEFT JOIN accounts r ON r.id = m.receiver
   LEFT JOIN groups g ON g.id = m.group_id LEFT JOIN messages p ON p.seq = m.parent`;
 
@@ -38,11 +42,13 @@ export type ConversationRow = { id: number; total: number };
 /** Reads of messages by key; also the log's segment of them. */
 export class History implements Segment {
   readonly type = messageEvent;
+  readonly #engine: Engine;
   readonly #read: Kysely<object>;
   readonly #scan: Sql['scan'];
   readonly #statements: ReturnType<typeof prepare>;
 
   constructor(database: Sql) {
+    this.#engine = database.engine;
     this.#read = database.read;
     this.#scan = (query) => database.scan(query);
     this.#statements = prepare(database);
@@ -56,9 +62,19 @@ export class History implements Segment {
     return (await this.#statements.seqOf.get(id, conversation))?.seq;
   }
 
+  /** Of whichever of an account's conversations, also when it has been deleted: a place in its list. */
+  async ownSeqOf(id: IdBytes, account: number): Promise<number | undefined> {
+    return (await this.#statements.ownSeqOf.get(id, account))?.seq;
+  }
+
   async byId(id: IdBytes): Promise<Message | undefined> {
     const stored = await this.#statements.byId.get(id);
-    return stored === undefined ? undefined : messageFrom(stored);
+    return stored === undefined || stored.deleted_at !== null ? undefined : messageFrom(stored);
+  }
+
+  /** The hash of what a message was made from, where it has been changed since. */
+  async inputHash(seq: number): Promise<Uint8Array | null> {
+    return (await this.#statements.inputHash.get(seq))?.input_hash ?? null;
   }
 
   /** Newest first, below `before`. */
@@ -79,9 +95,9 @@ export class History implements Segment {
     return (await this.#scan(query.compile(this.#read))).map(({ seq }) => seq);
   }
 
-  /** Messages by number; what does not exist is left out. */
+  /** Messages by number; what does not exist or is deleted is left out. */
   async bySeq(seqs: readonly number[]): Promise<Map<number, Message>> {
-    return new Map((await this.#storedBySeq(seqs)).map((stored) => [stored.seq, messageFrom(stored)]));
+    return new Map((await this.#storedBySeq(seqs)).filter(isThere).map((stored) => [stored.seq, messageFrom(stored)]));
   }
 
   async rowsBetween(after: number, upTo: number): Promise<Row[]> {
@@ -92,14 +108,8 @@ export class History implements Segment {
     return (await this.#storedBySeq(seqs)).map(rowFrom);
   }
 
-  async #storedBySeq(seqs: readonly number[]): Promise<StoredMessage[]> {
-    const found: StoredMessage[] = [];
-    for (let start = 0; start < seqs.length; start += 500) {
-      const part = sql.join(seqs.slice(start, start + 500).map((seq) => sql.lit(seq)));
-      const query = sql<StoredMessage>`select ${sql.raw(columns)} from messages m ${sql.raw(joins)} where m.seq in (${part})`;
-      found.push(...(await this.#read.executeQuery<StoredMessage>(query.compile(this.#read))).rows);
-    }
-    return found;
+  #storedBySeq(seqs: readonly number[]): Promise<StoredMessage[]> {
+    return this.#statements.among.all(numberList(this.#engine, seqs));
   }
 
   /** Whether the account reads the topic now. */
@@ -118,7 +128,15 @@ function prepare(database: Sql) {
     between: database.statement<StoredMessage>(
       `SELECT ${columns} FROM messages m ${joins} WHERE m.seq > ?1 AND m.seq <= ?2`,
     ),
+    among: database.statement<StoredMessage>(
+      `SELECT ${columns} FROM messages m ${joins} WHERE ${isAmong(database.engine, 'm.seq', '?1')}`,
+    ),
     byId: database.statement<StoredMessage>(`SELECT ${columns} FROM messages m ${joins} WHERE m.id = ?1`),
+    ownSeqOf: database.statement<{ seq: number }>(
+      `SELECT m.seq FROM messages m WHERE m.id = ?1 AND (m.sender = ?2 OR m.receiver = ?2 OR EXISTS (
+         SELECT 1 FROM readers r WHERE r.account = ?2 AND r.topic = m.group_id * 8 + 1 AND r.to_seq IS NULL))`,
+    ),
+    inputHash: database.statement<{ input_hash: Uint8Array | null }>('SELECT input_hash FROM messages WHERE seq = ?1'),
     before: database.statement<{ seq: number }>(`${index} AND seq < ?2 ORDER BY seq DESC LIMIT ?3`),
     after: database.statement<{ seq: number }>(`${index} AND seq > ?2 ORDER BY seq LIMIT ?3`),
     isReader: database.statement<object>(
@@ -127,7 +145,24 @@ function prepare(database: Sql) {
   };
 }
 
-const rowFrom = (stored: StoredMessage): Row => messageRow(messageFrom(stored), stored.group_no);
+const isThere = ({ deleted_at }: StoredMessage): boolean => deleted_at === null;
+
+/** Of a message that was deleted the number is left. */
+function rowFrom(stored: StoredMessage): Row {
+  const row = messageRow(messageFrom(stored), stored.group_no);
+  return isThere(stored) ? row : { ...row, body: null };
+}
+
+/** The message as it is inside a transaction. */
+export async function messageById(
+  db: Kysely<object>,
+  id: IdBytes,
+): Promise<{ message: Message; group: number | null } | undefined> {
+  const query = sql<StoredMessage>`
+    select ${sql.raw(columns)} from messages m ${sql.raw(joins)} where m.id = ${id} and m.deleted_at is null`;
+  const [stored] = (await query.execute(db)).rows;
+  return stored && { message: messageFrom(stored), group: stored.group_no };
+}
 
 function messageFrom(stored: StoredMessage): Message {
   const { seq, conversation, sender, receiver, content, type, status, metadata } = stored;
@@ -145,6 +180,7 @@ function messageFrom(stored: StoredMessage): Message {
     status,
     parentId: stored.parent_id === null ? null : idText(stored.parent_id),
     metadata: metadata === null ? null : JSON.parse(metadata),
+    reactions: stored.reactions === null ? [] : JSON.parse(stored.reactions),
     clientId: stored.client_id,
     createdAt: stored.created_at,
     updatedAt: stored.updated_at ?? stored.created_at,

@@ -4,6 +4,8 @@ import { engine } from '../../../test/support/database.ts';
 import { codeOf } from '../../../test/support/identity.ts';
 import { type House, openHouse } from '../../../test/support/messaging.ts';
 import { topicOf } from '../../infra/log/topic.ts';
+import { PostgresSql } from '../../infra/sql/sql.postgres.ts';
+import { newIdText } from '../../kernel/ids.ts';
 import type { Principal } from '../../kernel/principal.ts';
 import type { Messaging } from './index.ts';
 import type { Message, MessageDraft } from './schema.ts';
@@ -48,6 +50,7 @@ test('a direct message is one row of the log, to its receiver and its sender', a
     type: 'FILE',
     status: 'SENT',
     parentId: null,
+    reactions: [],
     metadata: { size: 1 },
     clientId: null,
     createdAt: clock.now(),
@@ -470,4 +473,37 @@ test('after a kill every message is in its history, and the total is right', asy
     assert.equal(total, 13);
     await flush(log);
   }
+});
+
+test('postgres: a set that is written once more, because nobody knows whether it was, is known with keys and without', {
+  skip: engine !== 'postgres',
+}, async (t) => {
+  const house = await openHouse(t);
+  const [ada, bob] = await three(house);
+  await house.messaging.send(ada, hi(bob));
+  const { sql } = house;
+  assert.ok(sql instanceof PostgresSql);
+  const hex = (id: string): string => id.replaceAll('-', '');
+  const draft = { sender: ada.account, receiver: hex(bob.id), content: 'x', type: 'TEXT', status: 'SENT', at: 1 };
+  const set = [
+    { ...draft, i: 0, id: hex(newIdText()) },
+    { ...draft, i: 1, id: hex(newIdText()), key: 'key-00001' },
+  ];
+  const append = async () => {
+    const { rows } = await sql.pool.query<{ verdict: string; seq: number; known: number }>(
+      'SELECT verdict, seq, known FROM messages_append($1::jsonb)',
+      [JSON.stringify(set)],
+    );
+    return rows;
+  };
+  const sent = await append();
+  assert.deepEqual(
+    sent.map(({ verdict }) => verdict),
+    ['sent', 'sent'],
+  );
+  const again = await append();
+  assert.deepEqual(
+    again.map(({ verdict, known }) => [verdict, known]),
+    sent.map(({ seq }) => ['known', seq]),
+  );
 });

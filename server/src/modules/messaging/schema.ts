@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox';
+import { clientKey } from '../../infra/log/keys.ts';
 
 const messageTypes = ['TEXT', 'IMAGE', 'FILE', 'VOICE', 'VIDEO'] as const;
 const messageStatuses = ['SENT', 'DELIVERED', 'SEEN'] as const;
@@ -14,29 +15,37 @@ const id = Type.String({ minLength: 1, maxLength: 64 });
 const nothing = Type.Null();
 const messageType = Type.Unsafe<MessageType>(Type.Union(messageTypes.map((type) => Type.Literal(type))));
 
-/** A client's own key for a write: printable ASCII. Keys that grow with time (UUIDv7) cost the least. */
-export const clientKey = Type.String({
-  pattern: '^[\\x21-\\x7e]{8,128}$',
-  fault: 'must have 8 to 128 printable characters',
+// The character NUL is refused: PostgreSQL cannot keep it.
+const content = Type.String({
+  minLength: 1,
+  maxLength: 5_000,
+  pattern: '^[^\\u0000]*$',
+  'x-fault': 'must not contain the character NUL',
 });
 
 /** What a person writes; `null` is as good as absent. Exactly one of `receiverId` and `groupId`. */
-export const messageDraft = Type.Object({
-  // The character NUL is refused: PostgreSQL cannot keep it.
-  content: Type.String({
-    minLength: 1,
-    maxLength: 5_000,
-    pattern: '^[^\\u0000]*$',
-    fault: 'must not contain the character NUL',
-  }),
-  type: Type.Optional(Type.Union([messageType, nothing])),
-  receiverId: Type.Optional(Type.Union([id, nothing])),
-  groupId: Type.Optional(Type.Union([id, nothing])),
-  parentId: Type.Optional(Type.Union([id, nothing])),
-  metadata: Type.Optional(Type.Union([Type.Record(Type.String(), Type.Unknown()), nothing])),
-  clientId: Type.Optional(Type.Union([clientKey, nothing])),
-});
+export const messageDraft = Type.Object(
+  {
+    content,
+    type: Type.Optional(Type.Union([messageType, nothing])),
+    receiverId: Type.Optional(Type.Union([id, nothing])),
+    groupId: Type.Optional(Type.Union([id, nothing])),
+    parentId: Type.Optional(Type.Union([id, nothing])),
+    metadata: Type.Optional(Type.Union([Type.Record(Type.String(), Type.Unknown()), nothing])),
+    clientId: Type.Optional(Type.Union([clientKey, nothing])),
+  },
+  { examples: [{ receiverId: '01a1f882-7bfe-71a4-985d-bffc948debe8', content: 'Hello, Omar' }] },
+);
 export type MessageDraft = Static<typeof messageDraft>;
+
+/** What of a message its sender may change. */
+export const messageEdit = Type.Object({ content });
+
+/** 32 bytes hold every emoji that Unicode recommends; which texts are one is checked where it is added. */
+export const reactionDraft = Type.Object({ emoji: Type.String({ minLength: 1, maxLength: 32 }) });
+
+/** How many have reacted to a message with this emoji. */
+export type Reaction = Readonly<{ emoji: string; count: number }>;
 
 /** A message as it is stored. Numbers are internal and never leave the server. */
 export type Message = Readonly<{
@@ -53,12 +62,15 @@ export type Message = Readonly<{
   status: MessageStatus;
   parentId: string | null;
   metadata: Record<string, unknown> | null;
+  /** In the order in which they were first given. */
+  reactions: Reaction[];
   /** The sender's key; shown to the sender only. */
   clientId: string | null;
   createdAt: number;
   updatedAt: number;
 }>;
 
-/** Where a list begins: a page number, or the id of a message before or after which it lies. */
-export type Page = Readonly<{ page: number; limit: number; before?: string; after?: string }>;
+/** What a message is for whoever sent a receipt for it. */
+export type MarkedMessage = Readonly<{ id: string; status: MessageStatus }>;
+
 export type MessageList = Readonly<{ messages: Message[]; total: number }>;

@@ -3,7 +3,8 @@ import type { Row } from '../../infra/log/log.ts';
 import type { Line, PostgresSql } from '../../infra/sql/sql.postgres.ts';
 import { commonErrors, type ErrorValue } from '../../kernel/errors.ts';
 import { messagingErrors } from './errors.ts';
-import { type Draft, type MessageStore, messageOf, messageRow, type Verdict } from './store.ts';
+import { receiptsOnPostgres } from './receipts.postgres.ts';
+import { type Draft, type MessageStore, messageOf, messageRow, type Receipt, type Verdict } from './store.ts';
 
 type Answer = {
   i: number;
@@ -20,6 +21,8 @@ const refusals: Readonly<Record<string, ErrorValue>> = {
   no_group: messagingErrors.GROUP_NOT_FOUND,
   not_member: messagingErrors.NOT_A_MEMBER,
   no_parent: messagingErrors.PARENT_NOT_FOUND,
+  blocked: messagingErrors.BLOCKED,
+  blocking: messagingErrors.BLOCKING,
 };
 
 /** Pairs whose conversation is known to be open; when there are more, all are forgotten. */
@@ -32,10 +35,16 @@ const rememberedPairs = 100_000;
 export class PostgresMessageStore implements MessageStore {
   readonly #line: Line;
   readonly #open = new Set<string>();
+  readonly raise: MessageStore['raise'];
   readonly #submit: (draft: Draft) => Promise<Verdict | 'again'>;
 
   constructor(sql: PostgresSql, log: PostgresLog) {
     this.#line = sql.line();
+    const receiptLine = sql.line();
+    this.raise = log.batch(async (receipts: readonly Receipt[]) => {
+      const verdicts = await receiptsOnPostgres((statement) => receiptLine.query(statement), receipts);
+      return { commits: [], verdicts };
+    });
     this.#submit = log.batch((drafts: readonly Draft[]) => this.#apply(drafts));
   }
 
@@ -49,6 +58,8 @@ export class PostgresMessageStore implements MessageStore {
   waiting(): readonly number[] {
     return [];
   }
+
+  async settle(): Promise<void> {}
 
   async #apply(drafts: readonly Draft[]): Promise<Applied<Verdict | 'again'>> {
     const { firsts, firstOf } = withoutTwins(drafts);

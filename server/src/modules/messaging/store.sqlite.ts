@@ -1,31 +1,39 @@
 import type { DeferredIndex } from '../../infra/log/deferred-index.ts';
 import type { SqliteLog } from '../../infra/log/log.sqlite.ts';
+import { groupOf } from '../../infra/log/topic.ts';
 import type { SqliteSql } from '../../infra/sql/sql.sqlite.ts';
 import { commonErrors, type ErrorValue } from '../../kernel/errors.ts';
 import { messagingErrors } from './errors.ts';
 import { messageEvent } from './events.ts';
+import { receiptsOnSqlite } from './receipts.sqlite.ts';
 import type { Message } from './schema.ts';
 import { type Draft, type MessageStore, messageOf, messageRow, type Verdict } from './store.ts';
 
-/** Senders whose last conversation is remembered. */
+/** Senders whose last place is remembered. */
 const rememberedSenders = 50_000;
 
 type Written = { place: Place; conversation: number; parent: number | null };
 type Place = { conversation: number | null; receiver: number | null; group: number | null };
+type OpenPlace = Place & { conversation: number };
 
 /** Messages on SQLite: prepared statements, one row at a time, inside the batch's transaction. */
 export class SqliteMessageStore implements MessageStore {
   readonly #log: SqliteLog;
   readonly #statements: ReturnType<typeof prepare>;
   readonly #index: DeferredIndex;
-  /** Each sender's last direct message: whoever writes mostly goes on writing to the same person. */
-  readonly #lastDirect = new Map<number, Message>();
+  /**
+   * Where each sender last wrote, and still may: whoever writes mostly goes on writing to the same place. What could
+   * change that (a deleted account, a block, a membership) is an act, and before an act all of it is forgotten.
+   */
+  readonly #lastPlaces = new Map<number, { id: string; place: OpenPlace }>();
   readonly append: (draft: Draft) => Promise<Verdict>;
+  readonly raise: MessageStore['raise'];
 
   constructor(sql: SqliteSql, log: SqliteLog) {
     this.#log = log;
     this.#statements = prepare(sql);
     this.append = log.batch((drafts: readonly Draft[]) => drafts.map((draft) => this.#apply(draft)));
+    this.raise = log.batch(receiptsOnSqlite(sql.writer));
     const { indexMessages, addToTotal } = this.#statements;
     this.#index = log.deferIndex('conversations', (conversation, seqs) => {
       indexMessages.run(conversation, `[${seqs.join(',')}]`);
@@ -33,23 +41,34 @@ export class SqliteMessageStore implements MessageStore {
     });
     const rows = sql.writer.prepare('SELECT seq, conversation FROM messages WHERE seq > ? ORDER BY seq');
     for (const row of rows.iterate(this.#index.watermark)) this.#index.add(Number(row.conversation), Number(row.seq));
-    log.afterCommit(messageEvent, ({ body, seq }) => this.#note(body as Message, seq));
+    log.afterCommit(messageEvent, ({ body, seq, topic }) => this.#note(body as Message, seq, topic));
+    log.beforeActs(() => this.#lastPlaces.clear());
   }
 
   waiting(conversation: number): readonly number[] {
     return this.#index.seqs(conversation);
   }
 
+  settle(): Promise<void> {
+    return this.#log.flushIndexes();
+  }
+
   /** Only what is committed: what a batch has opened may still be rolled back. */
-  #note(message: Message, seq: number): void {
-    this.#index.add(message.conversation, seq);
-    if (message.groupId !== null) return;
-    if (this.#lastDirect.size >= rememberedSenders) this.#lastDirect.clear();
-    this.#lastDirect.set(message.sender, message);
+  #note(message: Message, seq: number, topic: number): void {
+    const { conversation, sender, receiver, groupId } = message;
+    this.#index.add(conversation, seq);
+    const id = groupId ?? message.receiverId;
+    const last = this.#lastPlaces.get(sender);
+    if (id === null || last?.id === id) return;
+    if (this.#lastPlaces.size >= rememberedSenders) this.#lastPlaces.clear();
+    this.#lastPlaces.set(sender, {
+      id,
+      place: { conversation, receiver, group: groupId === null ? null : groupOf(topic) },
+    });
   }
 
   #apply(draft: Draft): Verdict {
-    const place = draft.target.kind === 'direct' ? this.#directPlace(draft) : this.#groupPlace(draft);
+    const place = this.#placeOf(draft);
     if ('code' in place) return this.#refuse(draft, place);
     // A conversation is opened by a message that is written, never by one that is refused.
     if (place.conversation === null && draft.parentId !== null)
@@ -94,14 +113,18 @@ export class SqliteMessageStore implements MessageStore {
     return known === undefined ? { outcome: 'refused', error } : { outcome: 'known', seq: Number(known.seq) };
   }
 
+  #placeOf(draft: Draft): Place | ErrorValue {
+    const { kind, id } = draft.target;
+    const last = this.#lastPlaces.get(draft.sender);
+    if (last?.id === id && (last.place.group === null) === (kind === 'direct')) return last.place;
+    return kind === 'direct' ? this.#directPlace(draft) : this.#groupPlace(draft);
+  }
+
   #directPlace(draft: Draft): Place | ErrorValue {
-    const last = this.#lastDirect.get(draft.sender);
-    if (last !== undefined && last.receiverId === draft.target.id && last.receiver !== null) {
-      if (this.#statements.isAlive.get(last.receiver) === undefined) return messagingErrors.RECEIVER_NOT_FOUND;
-      return { conversation: last.conversation, receiver: last.receiver, group: null };
-    }
     const found = this.#statements.findReceiver.get(draft.target.id, draft.sender);
     if (found === undefined) return messagingErrors.RECEIVER_NOT_FOUND;
+    if (found.blocking === 1) return messagingErrors.BLOCKING;
+    if (found.blocked === 1) return messagingErrors.BLOCKED;
     return { conversation: numberOrNull(found.conversation), receiver: Number(found.id), group: null };
   }
 
@@ -136,11 +159,13 @@ function prepare({ writer }: SqliteSql) {
   return {
     findKey: writer.prepare('SELECT seq FROM messages WHERE client_id = ? AND sender = ?'),
     findReceiver: writer.prepare(
-      `SELECT r.id, c.id AS conversation FROM accounts r
+      `SELECT r.id, c.id AS conversation,
+         EXISTS (SELECT 1 FROM blocks b WHERE b.account = ?2 AND b.blocked = r.id) AS blocking,
+         EXISTS (SELECT 1 FROM blocks b WHERE b.account = r.id AND b.blocked = ?2) AS blocked
+       FROM accounts r
        LEFT JOIN conversations c ON c.low = min(r.id, ?2) AND c.high = max(r.id, ?2)
        WHERE r.public_id = unhex(?1, '-') AND r.deleted_at IS NULL`,
     ),
-    isAlive: writer.prepare('SELECT 1 FROM accounts WHERE id = ? AND deleted_at IS NULL'),
     findGroup: writer.prepare(
       `SELECT g.id, g.type, c.id AS conversation,
          (SELECT 1 FROM readers r WHERE r.account = ?2 AND r.topic = g.id * 8 + 1 AND r.to_seq IS NULL) AS member
@@ -148,7 +173,9 @@ function prepare({ writer }: SqliteSql) {
        WHERE g.public_id = unhex(?1, '-')`,
     ),
     insertConversation: writer.prepare('INSERT INTO conversations (low, high) VALUES (?, ?)'),
-    findParent: writer.prepare("SELECT seq FROM messages WHERE id = unhex(?, '-') AND conversation = ?"),
+    findParent: writer.prepare(
+      "SELECT seq FROM messages WHERE id = unhex(?, '-') AND conversation = ? AND deleted_at IS NULL",
+    ),
     insert: writer.prepare(
       `INSERT INTO messages (seq, id, conversation, sender, receiver, group_id, content, type, status, parent,
          metadata, client_id, created_at) VALUES (?, unhex(?, '-'), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Row } from '../../infra/log/log.ts';
 import { topicOf } from '../../infra/log/topic.ts';
 import type { ErrorValue } from '../../kernel/errors.ts';
@@ -29,6 +30,12 @@ export type Verdict =
   | { outcome: 'refused'; error: ErrorValue };
 
 /**
+ * Marks of an account in a conversation: up to which message it has got it, and has seen it. `hidden`: the other side of
+ * a direct conversation goes on being shown what it was shown before.
+ */
+export type Receipt = Readonly<{ topic: number; account: number; delivered: number; seen: number; hidden?: boolean }>;
+
+/**
  * Writes messages. Promises, on both engines: the whole batch in one transaction, a verdict for each draft, and a
  * refused draft touches nobody else; who may write where is decided there, from the rows as they are at that moment.
  */
@@ -36,6 +43,10 @@ export interface MessageStore {
   append(draft: Draft): Promise<Verdict>;
   /** Messages of a conversation that are committed but not in its index yet, oldest first. */
   waiting(conversation: number): readonly number[];
+  /** Raises an account's marks; false when it is a group's topic and the account is no member. Never lowers one. */
+  raise(receipt: Receipt): Promise<boolean>;
+  /** Fulfilled when everything that waits at this moment is in the index. */
+  settle(): Promise<void>;
 }
 
 /** The message that a draft becomes. */
@@ -58,6 +69,7 @@ export function messageOf(
     status: draft.receiverOnline ? 'DELIVERED' : 'SENT',
     parentId: draft.parentId,
     metadata: draft.metadata,
+    reactions: [],
     clientId: draft.clientId,
     createdAt: draft.at,
     updatedAt: draft.at,
@@ -72,6 +84,22 @@ export const isSameInput = (message: Message, draft: Draft): boolean =>
   message.parentId === draft.parentId &&
   (message.metadata === null ? null : JSON.stringify(message.metadata)) === draft.metadataText;
 
+type Input = Pick<Message, 'content' | 'type' | 'receiverId' | 'groupId' | 'parentId' | 'metadata'>;
+
+/** What is left of the input of a message that was changed, so that a retry of it is still known: 16 bytes. */
+export function inputHash({ content, type, receiverId, groupId, parentId, metadata }: Input): Uint8Array {
+  const text = JSON.stringify([content, type, receiverId, groupId, parentId, metadata]);
+  return hash('sha256', text, 'buffer').subarray(0, 16);
+}
+
+/** The same of a draft. */
+export const draftHash = ({ target, ...draft }: Draft): Uint8Array =>
+  inputHash({
+    ...draft,
+    receiverId: target.kind === 'direct' ? target.id : null,
+    groupId: target.kind === 'group' ? target.id : null,
+  });
+
 /** About what a message takes in memory beside its content, in bytes. */
 const bodySize = 600;
 
@@ -81,5 +109,6 @@ export function messageRow(message: Message, group: number | null): Row {
   const size = bodySize + 2 * content.length + (metadata === null ? 0 : JSON.stringify(metadata).length);
   const topic = group === null ? topicOf('user', receiver ?? sender) : topicOf('group', group);
   const peer = group === null ? topicOf('user', sender) : null;
-  return { seq, topic, peer, type: messageEvent, body: message, moves: null, size, at: createdAt };
+  const revised = message.updatedAt !== createdAt;
+  return { seq, topic, peer, type: messageEvent, body: message, moves: null, size, at: createdAt, revised };
 }

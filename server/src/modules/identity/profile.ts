@@ -1,0 +1,111 @@
+import { isDuplicate } from '../../infra/sql/sql.ts';
+import { Refusal } from '../../kernel/errors.ts';
+import { idBytes, idText } from '../../kernel/ids.ts';
+import type { Principal } from '../../kernel/principal.ts';
+import { identityErrors } from './errors.ts';
+import type { Parts } from './parts.ts';
+import {
+  checkProfileChange,
+  type Presence,
+  type Profile,
+  type ProfileChange,
+  type PublicProfile,
+  usernameKey,
+} from './schema.ts';
+import { type Account, slicesOf, tablesOf } from './store.ts';
+
+/** How long somebody who signed in or refreshed counts as online without a connection, in milliseconds. */
+const freshFor = 60_000;
+
+/** An account as its owner sees it. */
+export const profileOf = (parts: Parts, row: Account): Profile => ({
+  ...publicProfileOf(row, presenceOf(parts, row)),
+  email: row.email,
+  role: row.role,
+  createdAt: row.created_at,
+  updatedAt: row.updated_at,
+});
+
+const publicProfileOf = (row: Account, presence: Presence): PublicProfile => ({
+  id: idText(row.public_id),
+  username: row.username,
+  avatar: row.avatar,
+  statusMessage: row.status_message,
+  ...presence,
+});
+
+/** The one answer to "is this account online?": who is, was seen just now. */
+function presenceOf({ isOnline, clock }: Parts, row: Account): Presence {
+  const now = clock.now();
+  const online = row.deleted_at === null && (isOnline(idText(row.public_id)) || now - row.signed_in_at < freshFor);
+  return { isOnline: online, lastSeen: online ? now : row.last_seen };
+}
+
+/**
+ * An account as somebody else sees it; a deleted one has a name that says so. To whom it has blocked it looks like one
+ * that went offline when it did. Refuses ACCOUNT_NOT_FOUND.
+ */
+export async function profileFor(parts: Parts, principal: Principal, id: string): Promise<PublicProfile> {
+  const key = idBytes(id);
+  const row = key && (await parts.reads.anyByPublicId.get(key));
+  if (row === undefined) throw new Refusal(identityErrors.ACCOUNT_NOT_FOUND);
+  const block = await parts.reads.block.get(row.id, principal.account);
+  const presence = presenceOf(parts, row);
+  if (block === undefined) return publicProfileOf(row, presence);
+  return publicProfileOf(row, { isOnline: false, lastSeen: Math.min(row.last_seen, block.at) });
+}
+
+/** Changes the caller's own account. Refuses INVALID_INPUT, ACCOUNT_NOT_FOUND, NOT_YOURS, USERNAME_TAKEN. */
+export async function updateProfile(
+  parts: Parts,
+  principal: Principal,
+  { id, change }: { id: string; change: ProfileChange },
+): Promise<Profile> {
+  const { username, avatar, statusMessage } = checkProfileChange(change);
+  await mustBeOwn(parts, principal, id);
+  const changed = await parts.log.write(async ({ sql }) => {
+    try {
+      return await tablesOf(sql)
+        .updateTable('accounts')
+        .set({
+          updated_at: parts.clock.now(),
+          ...(username === undefined ? {} : { username, username_key: usernameKey(username) }),
+          ...(avatar === undefined ? {} : { avatar }),
+          ...(statusMessage === undefined ? {} : { status_message: statusMessage?.toWellFormed() ?? null }),
+        })
+        .where('id', '=', principal.account)
+        .where('deleted_at', 'is', null)
+        .returningAll()
+        .executeTakeFirst();
+    } catch (error) {
+      // Of two who want one name at once only the unique index knows.
+      if (isDuplicate(error)) throw new Refusal(identityErrors.USERNAME_TAKEN, { cause: error });
+      throw error;
+    }
+  });
+  if (changed === undefined) throw new Refusal(identityErrors.ACCOUNT_NOT_FOUND);
+  return profileOf(parts, changed);
+}
+
+/** Refuses NOT_YOURS for the account of somebody else, and ACCOUNT_NOT_FOUND where there is none. */
+export async function mustBeOwn({ reads }: Parts, principal: Principal, id: string): Promise<void> {
+  if (id.toLowerCase() === principal.id) return;
+  const key = idBytes(id);
+  const other = key && (await reads.accountByPublicId.get(key));
+  throw new Refusal(other === undefined ? identityErrors.ACCOUNT_NOT_FOUND : identityErrors.NOT_YOURS);
+}
+
+/** Notes when these accounts, by internal number, were last seen; never earlier than is known. */
+export async function noteSeen({ log }: Parts, accounts: readonly number[], at: number): Promise<void> {
+  if (accounts.length === 0) return;
+  await log.write(async ({ sql }) => {
+    for (const part of slicesOf(accounts)) {
+      await tablesOf(sql)
+        .updateTable('accounts')
+        .set({ last_seen: at })
+        .where('id', 'in', part)
+        .where('last_seen', '<', at)
+        .execute();
+    }
+  });
+}

@@ -1,0 +1,2 @@
+export { searchMigrations } from './migrations.ts';
+export { Search } from './search.ts';
