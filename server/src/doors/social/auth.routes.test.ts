@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { field } from '../../../test/support/clients.ts';
 import { type Call, type Reply, startSocial } from '../../../test/support/social.ts';
 
 const ada = { username: 'john_doe', email: 'john@example.com', password: 'Password123' };
@@ -109,6 +110,28 @@ test('no body of a registration gives a role', async (t) => {
   assert.equal((await call('POST', '/api/v1/auth/register', { body: poisoned })).status, 400);
 });
 
+test('in development the first account is an administrator, unless the page of somebody else has made it', async (t) => {
+  const roleFor = async (headers: Record<string, string>) => {
+    const { call } = await startSocial(t, { settings: { NODE_ENV: 'development' } });
+    const made = await call('POST', '/api/v1/auth/register', { body: ada, headers });
+    assert.equal(made.status, 201);
+    return dataOf(made)['role'];
+  };
+  const own = ['http://localhost:5173', 'http://127.0.0.1:3000', 'https://localhost', 'http://[::1]:8080'];
+  const foreign = [
+    'https://evil.example',
+    'null',
+    'http://127.0.0.1.evil.example',
+    'http://localhost.evil.example',
+    'x',
+  ];
+  assert.equal(await roleFor({}), 'ADMIN');
+  for (const origin of own) assert.equal(await roleFor({ origin }), 'ADMIN', origin);
+  for (const origin of foreign) assert.equal(await roleFor({ origin }), 'USER', origin);
+  // A name that its owner has pointed at this machine: origin and host agree, and neither is ours.
+  assert.equal(await roleFor({ origin: 'http://evil.example:3000', host: 'evil.example:3000' }), 'USER');
+});
+
 test('[social:POST /auth/login] [social:rule tokens returned on register or login] answers the person and the tokens', async (t) => {
   const { call } = await startSocial(t);
   const { id } = await signUp(call);
@@ -121,6 +144,25 @@ test('[social:POST /auth/login] [social:rule tokens returned on register or logi
   assert.deepEqual(shown, { id, username: 'john_doe', email: 'john@example.com', role: 'USER', isOnline: true });
   assert.match(lastSeen ?? '', isoTime);
   assert.ok(accessToken && refreshToken);
+});
+
+test('[social:sdk APIClient.login(email, password)] what the documented client keeps of a login signs its requests', async (t) => {
+  const { call } = await startSocial(t);
+  await signUp(call);
+  const storage = new Map<string, string>();
+  // As documented, with this project's own caller in place of axios.
+  const post = async (path: string, body: unknown) => {
+    const token = storage.get('accessToken');
+    const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+    const { body: data } = await call('POST', `/api/v1${path}`, { body, headers });
+    return { data: { ...data, data: Object(data['data']) } };
+  };
+  const { data } = await post('/auth/login', { email: ada.email, password: ada.password });
+  storage.set('accessToken', data.data.accessToken);
+  storage.set('refreshToken', data.data.refreshToken);
+  const out = await post('/auth/logout', { refreshToken: storage.get('refreshToken') });
+  assert.equal(field(out.data, 'message'), 'Logout successful');
+  assert.equal((await call('GET', '/api/v1/auth/me', { token: data.data.accessToken })).status, 401);
 });
 
 test('[social:error UNAUTHORIZED] [social:error status 401] a wrong password and an unknown account get the same answer', async (t) => {
@@ -142,8 +184,7 @@ test('[social:error UNAUTHORIZED] [social:error status 401] a wrong password and
 });
 
 test('[social:GET /auth/me] [social:header Authorization] shows the caller as documented', async (t) => {
-  const online = new Set<number>();
-  const { call, identity, clock } = await startSocial(t, { online, settings: { NODE_ENV: 'development' } });
+  const { call, identity, clock, online } = await startSocial(t, { settings: { NODE_ENV: 'development' } });
   const { id, accessToken } = await signUp(call);
   const me = async () => {
     const reply = await call('GET', '/api/v1/auth/me', { token: accessToken });
@@ -164,8 +205,7 @@ test('[social:GET /auth/me] [social:header Authorization] shows the caller as do
   });
   clock.forward(60_000);
   assert.equal((await me())['isOnline'], false);
-  const { account } = await identity.authenticate(accessToken);
-  online.add(account);
+  online.add(id);
   assert.equal((await me())['isOnline'], true);
   await identity.setRole(ada.email, 'MANAGER');
   assert.equal((await me())['role'], 'USER');

@@ -43,10 +43,11 @@ function decisions(): Document[] {
 export const escapeHtml = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&quot;').replaceAll("'", '&#39;');
 
-/** List items that link to the main documents, each with a line about it. */
-export const documentCards = (): string =>
-  documents
-    .filter((document) => document.listed)
+const apiPage = { address: '/api/docs', title: 'API', about: 'Every request, to try out' };
+
+/** List items that link to the page about the API where it is on, and to the main documents, each with a line about it. */
+export const documentCards = ({ apiDocs }: { apiDocs: boolean }): string =>
+  [...(apiDocs ? [apiPage] : []), ...documents.filter((document) => document.listed)]
     .map(
       ({ address, title, about }) => `<li><a href="${address}"><strong>${title}</strong><span>${about}</span></a></li>`,
     )

@@ -1,5 +1,6 @@
 import { type TSchema, Type } from 'typebox';
 import type { Envelope, Failure } from '../../infra/http/failure.ts';
+import { paginationSchema } from '../../infra/http/page.ts';
 
 /** The documented codes, and two of the same form for what the document does not name. */
 const answers: Readonly<Record<Failure['kind'], readonly [status: number, code: string]>> = {
@@ -39,6 +40,13 @@ export const answerSchema = <Data extends TSchema>(data: Data) =>
 
 /** For acts without a result. */
 export const nothingSchema = answerSchema(Type.Null());
+
+/** `{success: true, data: […], pagination}`. */
+export const listSchema = <Item extends TSchema>(item: Item) =>
+  Type.Object(
+    { success: Type.Literal(true), data: Type.Array(item), pagination: paginationSchema },
+    { additionalProperties: false },
+  );
 
 export const success = <Data>(data: Data, message?: string): { success: true; message?: string; data: Data } =>
   message === undefined ? { success: true, data } : { success: true, message, data };

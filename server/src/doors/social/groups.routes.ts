@@ -1,27 +1,33 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { isoTime } from '../../kernel/clock.ts';
-import { type Group, type Groups, groupDraft, newMember } from '../../modules/groups/index.ts';
+import { principalOf } from '../../infra/http/guard.ts';
+import { keyHeader, keyOf } from '../../infra/http/key.ts';
+import { nullable } from '../../infra/http/nullable.ts';
+import { pageOf, pageQuery, pagination, paginationSchema } from '../../infra/http/page.ts';
+import { type Groups, groupChanges, groupDraft, groupTypes } from '../../modules/groups/index.ts';
 import { answerSchema, nothingSchema, success } from './envelope.ts';
-import { principalOf } from './guard.ts';
-import { keyHeader, keyOf } from './key.ts';
-import type { Pieces } from './routes.ts';
-import { nullable } from './user.ts';
+import { groupView } from './group-view.ts';
+import type { Pieces } from './pieces.ts';
 
 const group = {
   id: Type.String(),
   title: Type.String(),
   description: nullable(Type.String()),
   cover: nullable(Type.String()),
-  type: Type.String(),
+  type: Type.Enum(groupTypes),
   createdAt: Type.String(),
   updatedAt: Type.String(),
 };
 const groupSchema = Type.Object(group, { additionalProperties: false });
 const member = Type.Object({ userId: Type.String(), role: Type.String() }, { additionalProperties: false });
 const withMembers = Type.Object({ ...group, members: Type.Array(member) }, { additionalProperties: false });
+const listSchema = Type.Object(
+  { success: Type.Literal(true), data: Type.Array(groupSchema), pagination: paginationSchema },
+  { additionalProperties: false },
+);
 const byId = Type.Object({ id: Type.String() });
 
+/** Groups themselves; their members are in `members.routes.ts`. */
 export const groupRoutes =
   (groups: Groups) =>
   ({ guard }: Pieces): FastifyPluginAsyncTypebox =>
@@ -30,7 +36,12 @@ export const groupRoutes =
       '/groups',
       {
         onRequest: [guard],
-        schema: { headers: keyHeader, body: groupDraft, response: { 201: answerSchema(groupSchema) } },
+        schema: {
+          summary: 'Make a group',
+          headers: keyHeader,
+          body: groupDraft,
+          response: { 201: answerSchema(groupSchema) },
+        },
       },
       async (request, reply) => {
         const created = await groups.create(principalOf(request), request.body, keyOf(request));
@@ -39,29 +50,50 @@ export const groupRoutes =
     );
 
     app.get(
+      '/groups',
+      { onRequest: [guard], schema: { summary: 'Your groups', querystring: pageQuery, response: { 200: listSchema } } },
+      async (request) => {
+        const page = pageOf(request.query);
+        const { groups: own, total } = await groups.list(principalOf(request), page);
+        return { ...success(own.map(groupView)), pagination: pagination(page, total) };
+      },
+    );
+
+    app.get(
       '/groups/:id',
-      { onRequest: [guard], schema: { params: byId, response: { 200: answerSchema(withMembers) } } },
+      {
+        onRequest: [guard],
+        schema: { summary: 'A group', params: byId, response: { 200: answerSchema(withMembers) } },
+      },
       async (request) => {
         const { members, ...found } = await groups.read(principalOf(request), request.params.id);
         return success({ ...groupView(found), members });
       },
     );
 
-    app.post(
-      '/groups/:id/members',
+    app.patch(
+      '/groups/:id',
       {
         onRequest: [guard],
-        schema: { headers: keyHeader, params: byId, body: newMember, response: { 200: nothingSchema } },
+        schema: {
+          summary: 'Change a group',
+          params: byId,
+          body: groupChanges,
+          response: { 200: answerSchema(groupSchema) },
+        },
       },
       async (request) => {
-        await groups.addMember(principalOf(request), request.params.id, { ...request.body, key: keyOf(request) });
-        return success(null, 'Member added successfully');
+        const changed = await groups.update(principalOf(request), request.params.id, request.body);
+        return success(groupView(changed), 'Group updated successfully');
+      },
+    );
+
+    app.delete(
+      '/groups/:id',
+      { onRequest: [guard], schema: { summary: 'Delete a group', params: byId, response: { 200: nothingSchema } } },
+      async (request) => {
+        await groups.remove(principalOf(request), request.params.id);
+        return success(null, 'Group deleted successfully');
       },
     );
   };
-
-const groupView = ({ createdAt, updatedAt, ...rest }: Group) => ({
-  ...rest,
-  createdAt: isoTime(createdAt),
-  updatedAt: isoTime(updatedAt),
-});

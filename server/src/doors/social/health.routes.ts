@@ -35,7 +35,10 @@ export const healthRoutes =
   async (app) => {
     app.get(
       '/health',
-      { config: { uncounted: true }, schema: { response: { 200: answerSchema(health) } } },
+      {
+        config: { uncounted: true },
+        schema: { summary: 'Whether the process is alive', response: { 200: answerSchema(health) } },
+      },
       async () => {
         const uptime = Math.floor(process.uptime());
         return success({ status: 'healthy' as const, timestamp: isoTime(clock.now()), uptime }, 'Service is healthy');
@@ -44,7 +47,13 @@ export const healthRoutes =
 
     app.get(
       '/health/ready',
-      { config: { uncounted: true }, schema: { response: { 200: answerSchema(ready), 503: notReady } } },
+      {
+        config: { uncounted: true },
+        schema: {
+          summary: 'Whether the server should be sent requests',
+          response: { 200: answerSchema(ready), 503: notReady },
+        },
+      },
       async (_request, reply) => {
         const [database, redis] = await Promise.all([
           stateOf(pingDatabase),

@@ -1,10 +1,10 @@
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Hook, principalOf } from '../../infra/http/guard.ts';
+import { rateLimit } from '../../infra/http/rate-limit.ts';
 import { addressKey } from '../../infra/limits/address.ts';
-import type { Limits, Rule, Taken } from '../../infra/limits/limits.ts';
+import type { Limits, Rule } from '../../infra/limits/limits.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { commonErrors, Refusal } from '../../kernel/errors.ts';
 import type { Principal } from '../../kernel/principal.ts';
-import { type Hook, principalOf } from './guard.ts';
 
 type Rate = Readonly<{ count: number; seconds: number }>;
 
@@ -12,41 +12,32 @@ type Rate = Readonly<{ count: number; seconds: number }>;
 export type LimitSettings = Readonly<{
   RATE_LIMIT_AUTH: Rate;
   RATE_LIMIT_MESSAGES: Rate;
+  RATE_LIMIT_CALLS: Rate;
   RATE_LIMIT_GENERAL: Rate;
 }>;
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** The route has a limit of its own, or none; the general one does not count it. */
-    uncounted?: boolean;
-  }
-}
 
 export interface SocialLimits {
   /** Requests by one address. */
   readonly general: Hook;
   /** Attempts by one address at one endpoint. */
-  auth(endpoint: 'register' | 'login'): Hook;
-  /** Messages by one account over REST; after the guard. */
+  auth(endpoint: 'register' | 'login' | 'password' | 'forgot' | 'reset'): Hook;
+  /** Messages by one account over REST; after the guard and the schema, as on sockets. A repeated one counts again. */
   readonly messages: Hook;
+  /** The error handler of a route with a limit of its own: what is refused before that limit counts as a request. */
+  readonly refused: (error: unknown, request: FastifyRequest, reply: FastifyReply) => Promise<never>;
   /** The same bucket for an emit; refuses RATE_LIMITED. */
-  takeMessage(principal: Principal): Promise<void>;
+  takeMessage(principal: Principal): void | Promise<void>;
+  /** Acts on calls by one account; over REST beside the general limit, which is the one that headers tell of. */
+  readonly calls: Hook;
+  /** The same bucket for an emit; refuses RATE_LIMITED. */
+  takeCall(principal: Principal): Promise<void>;
 }
 
 export function socialLimits(limits: Limits, settings: LimitSettings, clock: Clock): SocialLimits {
   const general: Rule = { name: 'social-general', ...settings.RATE_LIMIT_GENERAL };
   const messages: Rule = { name: 'social-messages', ...settings.RATE_LIMIT_MESSAGES };
-  const refuse = ({ allowed, resetAt }: Taken) => {
-    if (allowed) return;
-    throw new Refusal(commonErrors.RATE_LIMITED, {
-      retryAfter: Math.max(1, resetAt - Math.floor(clock.now() / 1_000)),
-    });
-  };
-  const take = async (rule: Rule, key: string, reply: FastifyReply) => {
-    const taken = await limits.take(rule, key);
-    describe(taken, reply);
-    refuse(taken);
-  };
+  const calls: Rule = { name: 'social-calls', ...settings.RATE_LIMIT_CALLS };
+  const { take, refuse, refusedBy } = rateLimit(limits, clock);
   return {
     general: (request, reply) => take(general, addressKey(request.ip), reply),
     auth: (endpoint) => {
@@ -54,12 +45,12 @@ export function socialLimits(limits: Limits, settings: LimitSettings, clock: Clo
       return (request, reply) => take(rule, addressKey(request.ip), reply);
     },
     messages: (request, reply) => take(messages, String(principalOf(request).account), reply),
-    takeMessage: async ({ account }) => refuse(await limits.take(messages, String(account))),
+    refused: refusedBy(general),
+    takeMessage: ({ account }) => {
+      const taken = limits.take(messages, String(account));
+      return taken instanceof Promise ? taken.then((known) => refuse(known)) : refuse(taken);
+    },
+    calls: async (request, reply) => refuse(await limits.take(calls, String(principalOf(request).account)), reply),
+    takeCall: async ({ account }) => refuse(await limits.take(calls, String(account))),
   };
-}
-
-function describe({ limit, remaining, resetAt }: Taken, reply: FastifyReply): void {
-  reply.header('x-ratelimit-limit', limit);
-  reply.header('x-ratelimit-remaining', remaining);
-  reply.header('x-ratelimit-reset', resetAt);
 }

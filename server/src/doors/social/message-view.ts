@@ -1,5 +1,30 @@
+import { Type } from 'typebox';
+import { nullable } from '../../infra/http/nullable.ts';
 import { isoTime } from '../../kernel/clock.ts';
 import type { Message } from '../../modules/messaging/index.ts';
+
+const text = nullable(Type.String());
+/** A message in an answer; what is not listed here never leaves. */
+export const messageSchema = Type.Object(
+  {
+    id: Type.String(),
+    senderId: Type.String(),
+    receiverId: text,
+    groupId: text,
+    content: Type.String(),
+    type: Type.String(),
+    status: Type.String(),
+    parentId: text,
+    metadata: Type.Union([Type.Record(Type.String(), Type.Any()), Type.Null()]),
+    reactions: Type.Array(
+      Type.Object({ emoji: Type.String(), count: Type.Integer() }, { additionalProperties: false }),
+    ),
+    createdAt: Type.String(),
+    updatedAt: Type.String(),
+    clientId: Type.Optional(Type.String()),
+  },
+  { additionalProperties: false },
+);
 
 /** A message as this door shows it, but for what depends on who looks. */
 type CommonView = {
@@ -11,7 +36,7 @@ type CommonView = {
   type: string;
   parentId: string | null;
   metadata: Record<string, unknown> | null;
-  reactions: unknown[];
+  reactions: Message['reactions'];
   createdAt: string;
   updatedAt: string;
 };
@@ -20,10 +45,10 @@ type CommonView = {
 export type MessageView = CommonView & { status: string; clientId?: string };
 
 function commonView(message: Message): CommonView {
-  const { id, senderId, receiverId, groupId, content, type, parentId, metadata } = message;
+  const { id, senderId, receiverId, groupId, content, type, parentId, metadata, reactions } = message;
   const createdAt = isoTime(message.createdAt);
   const updatedAt = message.updatedAt === message.createdAt ? createdAt : isoTime(message.updatedAt);
-  return { id, senderId, receiverId, groupId, content, type, parentId, metadata, reactions: [], createdAt, updatedAt };
+  return { id, senderId, receiverId, groupId, content, type, parentId, metadata, reactions, createdAt, updatedAt };
 }
 
 /** What an account sees of a message; the answer to a send says SENT, whatever has become of it meanwhile. */
@@ -35,8 +60,11 @@ export function viewFor(account: number, message: Message, status: string = mess
 
 export const sentView = (message: Message): MessageView => viewFor(message.sender, message, 'SENT');
 
-/** The same views as JSON: what they share is written once for the sender and the others. */
-export function messageJson(message: Message): { forSender(status: string): string; forOthers(): string } {
+/** The same views as JSON: what they share is written once for the sender and the others. `null`: without a status. */
+export function messageJson(message: Message): {
+  forSender(status: string): string;
+  forOthers(status: string | null): string;
+} {
   const common = JSON.stringify(commonView(message)).slice(0, -1);
   const { clientId } = message;
   return {
@@ -44,6 +72,6 @@ export function messageJson(message: Message): { forSender(status: string): stri
       clientId === null
         ? `${common},"status":"${status}"}`
         : `${common},"status":"${status}","clientId":${JSON.stringify(clientId)}}`,
-    forOthers: () => `${common},"status":"${message.status}"}`,
+    forOthers: (status) => (status === null ? `${common}}` : `${common},"status":"${status}"}`),
   };
 }

@@ -21,6 +21,29 @@ async function open(t: Parameters<typeof startServer>[0], settings = {}) {
 
 const dataOf = ({ body }: { body: Record<string, unknown> }) => body['data'] as Record<string, unknown>;
 
+test('what is refused before it is a message costs a request and no message, as on sockets', async (t) => {
+  const { server, ada, bob, post } = await open(t, { RATE_LIMIT_MESSAGES: '3/60', RATE_LIMIT_GENERAL: '5/900' });
+  const body = { content: 'hello', receiverId: bob.principal.id, clientId: 'a-key-of-its-own' };
+  const { socket, ask } = await connected(t, server, { token: ada.accessToken });
+  for (let time = 0; time < 3; time += 1) {
+    assert.equal((await post(ada, {})).status, 400);
+    assert.equal(((await ask('message:send', {})) as { code: string }).code, 'VALIDATION_ERROR');
+  }
+  // A retry with the same key is counted like the first.
+  assert.equal((await post(ada, body)).status, 201);
+  assert.equal(((await ask('message:send', body)) as { success: boolean }).success, true);
+  assert.equal((await post(ada, body)).status, 201);
+  const over = await post(ada, body);
+  assert.deepEqual([over.status, over.headers.get('x-ratelimit-limit')], [429, '3']);
+  const codes = [];
+  for (let time = 0; time < 3; time += 1) {
+    const { status } = await server.call('POST', '/api/v1/messages', { token: 'bad', body });
+    codes.push(status);
+  }
+  assert.deepEqual(codes, [401, 401, 429], 'after the three bodies that were refused');
+  socket.disconnect();
+});
+
 test('every route refuses a caller without a token with 401', async (t) => {
   const server = await startServer(t);
   const calls = [

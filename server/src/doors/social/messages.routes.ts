@@ -1,33 +1,15 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
+import { principalOf } from '../../infra/http/guard.ts';
+import { keyHeader, keyOf } from '../../infra/http/key.ts';
+import { pageOf, pageQuery, pagination, paginationSchema } from '../../infra/http/page.ts';
 import { type Message, type Messaging, messageDraft } from '../../modules/messaging/index.ts';
+import { changeRoutes } from './changes.routes.ts';
+import { conversationRoutes } from './conversations.routes.ts';
 import { answerSchema, success } from './envelope.ts';
-import { principalOf } from './guard.ts';
-import { keyHeader, keyOf } from './key.ts';
-import { sentView, viewFor } from './message-view.ts';
-import { pageOf, pageQuery, pagination, paginationSchema } from './page.ts';
+import { messageSchema, sentView, viewFor } from './message-view.ts';
+import { receiptRoutes } from './receipts.routes.ts';
 import type { Pieces } from './routes.ts';
-import { nullable } from './user.ts';
-
-const text = nullable(Type.String());
-const messageSchema = Type.Object(
-  {
-    id: Type.String(),
-    senderId: Type.String(),
-    receiverId: text,
-    groupId: text,
-    content: Type.String(),
-    type: Type.String(),
-    status: Type.String(),
-    parentId: text,
-    metadata: Type.Union([Type.Record(Type.String(), Type.Any()), Type.Null()]),
-    reactions: Type.Array(Type.Any()),
-    createdAt: Type.String(),
-    updatedAt: Type.String(),
-    clientId: Type.Optional(Type.String()),
-  },
-  { additionalProperties: false },
-);
 
 const listSchema = Type.Object(
   { success: Type.Literal(true), data: Type.Array(messageSchema), pagination: paginationSchema },
@@ -36,14 +18,26 @@ const listSchema = Type.Object(
 
 export const messageRoutes =
   (messaging: Messaging) =>
-  ({ guard, limits }: Pieces): FastifyPluginAsyncTypebox =>
+  (pieces: Pieces): FastifyPluginAsyncTypebox =>
   async (app) => {
+    const { guard, limits } = pieces;
+    await app.register(changeRoutes(messaging)(pieces));
+    await app.register(receiptRoutes(messaging)(pieces));
+    await app.register(conversationRoutes(messaging)(pieces));
+
     app.post(
       '/messages',
       {
         config: { uncounted: true },
-        onRequest: [guard, limits.messages],
-        schema: { headers: keyHeader, body: messageDraft, response: { 201: answerSchema(messageSchema) } },
+        onRequest: guard,
+        preHandler: limits.messages,
+        errorHandler: limits.refused,
+        schema: {
+          summary: 'Send a message to somebody or to a group',
+          headers: keyHeader,
+          body: messageDraft,
+          response: { 201: answerSchema(messageSchema) },
+        },
       },
       async (request, reply) => {
         const clientId = request.body.clientId ?? keyOf(request);
@@ -56,7 +50,11 @@ export const messageRoutes =
       '/messages/:id',
       {
         onRequest: [guard],
-        schema: { params: Type.Object({ id: Type.String() }), response: { 200: answerSchema(messageSchema) } },
+        schema: {
+          summary: 'A message',
+          params: Type.Object({ id: Type.String() }),
+          response: { 200: answerSchema(messageSchema) },
+        },
       },
       async (request) => {
         const principal = principalOf(request);
@@ -69,6 +67,7 @@ export const messageRoutes =
       {
         onRequest: [guard],
         schema: {
+          summary: 'Messages with somebody, newest first',
           params: Type.Object({ otherUserId: Type.String() }),
           querystring: pageQuery,
           response: { 200: listSchema },
@@ -91,6 +90,7 @@ export const messageRoutes =
       {
         onRequest: [guard],
         schema: {
+          summary: 'Messages of a group, newest first',
           params: Type.Object({ groupId: Type.String() }),
           querystring: pageQuery,
           response: { 200: listSchema },

@@ -1,4 +1,4 @@
-import type { Hook } from './guard.ts';
+import type { Hook } from '../../infra/http/guard.ts';
 import type { SocialLimits } from './limits.ts';
 
 /** What every group of routes of this door shares. */

@@ -1,18 +1,20 @@
 import type { FastifyPluginAsync } from 'fastify';
-import type { Limits } from '../../infra/limits/limits.ts';
+import { signedInOnly } from '../../infra/http/guard.ts';
 import { type AuthNeeds, authRoutes } from './auth.routes.ts';
-import { signedInOnly } from './guard.ts';
 import { type HealthNeeds, healthRoutes } from './health.routes.ts';
-import { type LimitSettings, socialLimits } from './limits.ts';
+import type { SocialLimits } from './limits.ts';
+import { type PasswordNeeds, passwordRoutes } from './passwords.routes.ts';
 import type { Pieces } from './pieces.ts';
+import { sessionRoutes } from './sessions.routes.ts';
+import { blockRoutes, userRoutes } from './users.routes.ts';
 
 export type { Pieces } from './pieces.ts';
 
 export type SocialNeeds = AuthNeeds &
+  PasswordNeeds &
   HealthNeeds &
   Readonly<{
-    limits: Limits;
-    config: LimitSettings;
+    limits: SocialLimits;
     /** Further groups of routes: messages, groups. */
     others?: readonly ((pieces: Pieces) => FastifyPluginAsync)[];
   }>;
@@ -21,8 +23,8 @@ export type SocialNeeds = AuthNeeds &
 export const socialRoutes =
   (needs: SocialNeeds): FastifyPluginAsync =>
   async (app) => {
-    const limits = socialLimits(needs.limits, needs.config, needs.clock);
-    const pieces: Pieces = { guard: signedInOnly(needs.identity), limits };
+    const { limits } = needs;
+    const pieces: Pieces = { guard: signedInOnly((token) => needs.identity.authenticate(token)), limits };
     // Put on each route when it is made: asking each request for its route's settings costs more than counting it.
     app.addHook('onRoute', (route) => {
       if (route.config?.uncounted !== true) route.onRequest = [limits.general, ...[route.onRequest ?? []].flat()];
@@ -32,5 +34,9 @@ export const socialRoutes =
     });
     await app.register(healthRoutes(needs));
     await app.register(authRoutes(needs, pieces));
+    await app.register(passwordRoutes(needs, pieces));
+    await app.register(sessionRoutes(needs.identity, pieces));
+    await app.register(userRoutes(needs.identity, pieces));
+    await app.register(blockRoutes(needs.identity, pieces));
     for (const routes of needs.others ?? []) await app.register(routes(pieces));
   };

@@ -5,6 +5,7 @@ import fastifyStatic from '@fastify/static';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { loopbackAddress, loopbackHost } from '../../infra/http/origin.ts';
 import { errorTable, Refusal } from '../../kernel/errors.ts';
 import type { Identity, SignedIn } from '../../modules/identity/index.ts';
 import { documentCards, documentRoutes, escapeHtml } from './documents.ts';
@@ -14,6 +15,8 @@ export type WelcomeNeeds = Readonly<{
   identity: Pick<Identity, 'provision'>;
   /** The settings that the page shows, named as in the configuration. */
   config: Readonly<{ NODE_ENV: 'development' | 'production'; DATA_DIR: string; DATABASE_URL?: string | undefined }>;
+  /** Whether the page about the API is on. */
+  apiDocs: boolean;
 }>;
 
 const errors = errorTable({
@@ -42,7 +45,7 @@ const pairSchema = Type.Object({ ada: person, grace: person }, { additionalPrope
 
 /** What a person sees who opens the server's address: the start page, the documentation, in development the demo. */
 export const welcomeRoutes =
-  ({ identity, config }: WelcomeNeeds): FastifyPluginAsyncTypebox =>
+  ({ identity, config, apiDocs }: WelcomeNeeds): FastifyPluginAsyncTypebox =>
   async (app) => {
     await app.register(fastifyStatic, { root: resolve(web, 'assets'), prefix: '/assets/', index: false });
     const client = readFileSync(stockClient, 'utf8');
@@ -50,7 +53,7 @@ export const welcomeRoutes =
       reply.type('text/javascript; charset=utf-8').header('cache-control', 'public, max-age=86400').send(client),
     );
     await app.register(documentRoutes(readFileSync(resolve(web, 'document.html'), 'utf8')));
-    const page = pageFor(config);
+    const page = pageFor(config, apiDocs);
     app.get('/', async (request, reply) => reply.type('text/html; charset=utf-8').send(page(request)));
     if (config.NODE_ENV !== 'development') return;
 
@@ -69,9 +72,6 @@ const personView = ({ profile, accessToken }: SignedIn) => ({
   accessToken,
 });
 
-const loopbackAddress = /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/;
-const loopbackHost = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
-
 /**
  * Tokens without a password go to this machine only. A browser names the page that asks (Origin); a page elsewhere that
  * has pointed its own name at this address is known by the Host. The socket's own address counts, not a proxy's word.
@@ -84,13 +84,16 @@ function refuseStrangers({ headers, socket }: FastifyRequest): void {
 }
 
 /** The page for one profile; only the address in it depends on the request. */
-function pageFor({ NODE_ENV, DATA_DIR, DATABASE_URL }: WelcomeNeeds['config']): (request: FastifyRequest) => string {
+function pageFor(
+  { NODE_ENV, DATA_DIR, DATABASE_URL }: WelcomeNeeds['config'],
+  apiDocs: boolean,
+): (request: FastifyRequest) => string {
   const other = NODE_ENV === 'development' ? 'production' : 'development';
   const facts: Record<string, string> = {
     profile: NODE_ENV,
     database: databaseName(DATABASE_URL),
     folder: escapeHtml(resolve(DATA_DIR)),
-    documents: documentCards(),
+    documents: documentCards({ apiDocs }),
   };
   const template = readFileSync(resolve(web, 'index.html'), 'utf8')
     .replaceAll(new RegExp(`\\s*<!-- ${other} -->.*?<!-- /${other} -->`, 'gs'), '')

@@ -1,0 +1,81 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import { principalOf } from '../../infra/http/guard.ts';
+import { nullable } from '../../infra/http/nullable.ts';
+import { pageOf, pageQuery, pagination, paginationSchema } from '../../infra/http/page.ts';
+import type { Conversation, Messaging } from '../../modules/messaging/index.ts';
+import { answerSchema, success } from './envelope.ts';
+import { messageSchema, viewFor } from './message-view.ts';
+import type { Pieces } from './routes.ts';
+
+const text = nullable(Type.String());
+const conversation = Type.Object(
+  {
+    id: Type.String(),
+    type: Type.String(),
+    userId: text,
+    groupId: text,
+    lastMessage: messageSchema,
+    unreadCount: Type.Integer(),
+  },
+  { additionalProperties: false },
+);
+const listSchema = Type.Object(
+  { success: Type.Literal(true), data: Type.Array(conversation), pagination: paginationSchema },
+  { additionalProperties: false },
+);
+const seen = Type.Object({ id: Type.String(), unreadCount: Type.Integer() }, { additionalProperties: false });
+
+/** Own conversations: `before` and `after` take the id of a last message. */
+export const conversationRoutes =
+  (messaging: Messaging) =>
+  ({ guard }: Pieces): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    app.get(
+      '/conversations',
+      {
+        onRequest: [guard],
+        schema: {
+          summary: 'Your conversations, the last written to first',
+          querystring: pageQuery,
+          response: { 200: listSchema },
+        },
+      },
+      async (request) => {
+        const principal = principalOf(request);
+        const page = pageOf(request.query);
+        const { conversations, total } = await messaging.conversations(principal, page);
+        return {
+          success: true as const,
+          data: conversations.map((found) => conversationView(principal.account, found)),
+          pagination: pagination(page, total),
+        };
+      },
+    );
+
+    app.post(
+      '/conversations/:id/seen',
+      {
+        onRequest: [guard],
+        schema: {
+          summary: 'Say that a conversation has been seen',
+          params: Type.Object({ id: Type.String() }),
+          response: { 200: answerSchema(seen) },
+        },
+      },
+      async (request) => {
+        const { id } = request.params;
+        await messaging.seeAll(principalOf(request), id);
+        return success({ id, unreadCount: 0 });
+      },
+    );
+  };
+
+const conversationView = (account: number, { id, type, lastMessage, unread }: Conversation) => ({
+  id,
+  type,
+  userId: type === 'DIRECT' ? id : null,
+  groupId: type === 'GROUP' ? id : null,
+  lastMessage: viewFor(account, lastMessage),
+  unreadCount: unread,
+});

@@ -1,0 +1,26 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import { principalOf } from '../../infra/http/guard.ts';
+import type { Messaging } from '../../modules/messaging/index.ts';
+import { answerSchema, success } from './envelope.ts';
+import type { Pieces } from './routes.ts';
+
+const byId = Type.Object({ id: Type.String() });
+const marked = Type.Object({ id: Type.String(), status: Type.String() }, { additionalProperties: false });
+
+/** Who has got and seen what. */
+export const receiptRoutes =
+  (messaging: Messaging) =>
+  ({ guard }: Pieces): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    for (const [path, status, summary] of [
+      ['/messages/:id/delivered', 'DELIVERED', 'Say that a message has arrived'],
+      ['/messages/:id/seen', 'SEEN', 'Say that a message has been seen'],
+    ] as const) {
+      app.post(
+        path,
+        { onRequest: [guard], schema: { summary, params: byId, response: { 200: answerSchema(marked) } } },
+        async (request) => success(await messaging.mark(principalOf(request), request.params.id, status)),
+      );
+    }
+  };
