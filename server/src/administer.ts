@@ -2,10 +2,11 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Answer, type Command, perform } from './administration.ts';
-import { buildOffline } from './app.ts';
+import { buildOffline } from './compose/modules.ts';
 import type { Config } from './config.ts';
 import { askServer } from './control.ts';
 import { type DataFolder, databaseFile, FolderInUse, FolderMissing, holdDataFolder } from './data-folder.ts';
+import { renewEpoch } from './infra/log/epoch.ts';
 import { openDatabase } from './open-database.ts';
 
 /** How long the folder may be held by somebody who does not answer: a server that starts or ends, another command. */
@@ -13,10 +14,10 @@ const patience = 10_000;
 
 /**
  * Runs a command on a data folder: through the server that holds it, or on the database when there is none. Only
- * `admin create` makes a folder or a database that is not there, and says so. Throws `FolderMissing`.
+ * a command that may come first makes a folder or a database that is not there, and says so. Throws `FolderMissing`.
  */
 export async function administer(config: Config, command: Command): Promise<Answer> {
-  if (command.act !== 'admin create' && !existsSync(placeOfData(config))) throw new FolderMissing(config.DATA_DIR);
+  if (!mayComeFirst(command, config) && !existsSync(placeOfData(config))) throw new FolderMissing(config.DATA_DIR);
   for (const until = Date.now() + patience; ; await sleep(100)) {
     const folder = holdUnlessInUse(config.DATA_DIR, Date.now() > until);
     if (folder !== undefined) return withoutServer(folder, { config, command });
@@ -24,6 +25,10 @@ export async function administer(config: Config, command: Command): Promise<Answ
     if (answer !== undefined) return answer;
   }
 }
+
+/** A restored PostgreSQL database has its data, but perhaps no folder yet. */
+const mayComeFirst = ({ act }: Command, { DATABASE_URL }: Config): boolean =>
+  act === 'admin create' || (act === 'log renew-epoch' && DATABASE_URL !== undefined);
 
 /** What is there when the data folder is the right one. With PostgreSQL the folder holds no database. */
 const placeOfData = ({ DATA_DIR, DATABASE_URL }: Config): string =>
@@ -47,7 +52,7 @@ async function withoutServer(
     const storage = await openDatabase(config, folder);
     const { identity, close } = await buildOffline({ config, storage });
     try {
-      const answer = await perform(identity, command);
+      const answer = await perform({ identity, renewEpoch: () => renewEpoch(storage.log) }, command);
       return fresh ? { ...answer, remark: `The data folder is a new one: ${resolve(folder.path)}` } : answer;
     } finally {
       await close();

@@ -5,6 +5,7 @@ import type { Command as Administration } from './administration.ts';
 import { askPassword } from './ask-password.ts';
 import { readConfig } from './config.ts';
 import { type Role, roles } from './kernel/principal.ts';
+import { scopePattern } from './modules/identity/index.ts';
 import { settingSchemas } from './problems.ts';
 import { serve } from './serve.ts';
 
@@ -37,6 +38,7 @@ Settings are environment variables: npx rendezvous serve --help lists all of the
   addAdmin(program);
   addUser(program);
   addKey(program);
+  addLog(program);
   return program;
 }
 
@@ -63,7 +65,7 @@ function addAdmin(program: Command): void {
     .addHelpText(
       'after',
       `
-The password (8 to 128 characters) is asked for on the terminal, or read from stdin; it is never an argument.
+The password (8 to 128 characters; a small letter, a capital letter and a digit) is asked for on the terminal, or read from stdin; it is never an argument.
 ${dataFolderHelp}
 Examples:
   npx rendezvous admin create --email ada@example.org
@@ -86,6 +88,19 @@ function addUser(program: Command): void {
     .addArgument(role)
     .addHelpText('after', `${dataFolderHelp}\nExample:\n  npx rendezvous user role bob@example.org ADMIN`)
     .action((email: string, given: Role) => run({ act: 'user role', email, role: given }));
+  user
+    .command('reset')
+    .description('Make a code with which somebody sets a new password, and print it')
+    .argument('<email>', 'email of the account')
+    .addHelpText(
+      'after',
+      `
+The code goes to stdout and nothing else does. It works once, for 30 minutes, at POST /api/v1/auth/reset, and takes the place of one made before.
+${dataFolderHelp}
+Example:
+  npx rendezvous user reset bob@example.org`,
+    )
+    .action((email: string) => run({ act: 'user reset', email }));
 }
 
 function addKey(program: Command): void {
@@ -99,13 +114,46 @@ function addKey(program: Command): void {
       'after',
       `
 The key goes to stdout and nothing else does; only its hash is stored, so nobody can show it again.
-Keys and their scopes are stored for the push door (POST /send), which this version does not have yet.
+A program gives it as Authorization: Bearer … to the push door: push:send lets it push, push:read ask who is connected.
 ${dataFolderHelp}
 Examples:
   npx rendezvous key create --name "my back end" --scope push:send
-  npx rendezvous key create --name scraper --scope metrics:read > key.txt`,
+  npx rendezvous key create --name dashboard --scope push:read > key.txt`,
     )
     .action(({ name, scope }: { name: string; scope: string[] }) => run({ act: 'key create', name, scopes: scope }));
+  key
+    .command('list')
+    .description('Print every key: id, when it was made, whether it holds, scopes, name')
+    .addHelpText('after', `${dataFolderHelp}\nExample:\n  npx rendezvous key list`)
+    .action(() => run({ act: 'key list' }));
+  key
+    .command('revoke')
+    .description('Let a key in no more; it holds at once')
+    .argument('<id>', 'id of the key, as key list prints it, or the key itself')
+    .addHelpText(
+      'after',
+      `${dataFolderHelp}\nExample:\n  npx rendezvous key revoke 01a1f96a-d24c-70d8-ad40-2449181e2c1e`,
+    )
+    .action((given: string) => run({ act: 'key revoke', key: given }));
+}
+
+function addLog(program: Command): void {
+  const log = program.command('log').description('The event log, from which clients resume');
+  log
+    .command('renew-epoch')
+    .description('After a restore: let no client go on from a place that it holds in the log as it was')
+    .addHelpText(
+      'after',
+      `
+A restored log hands out numbers a second time. With a new epoch, clients that come back with an old place are told
+recovered: false and fetch history. No server may run on it meanwhile.
+
+Works on the folder that DATA_DIR names (./data), and on the database of DATABASE_URL where that is set.
+
+Example:
+  npx rendezvous log renew-epoch`,
+    )
+    .action(() => run({ act: 'log renew-epoch' }));
 }
 
 function parseRole(given: string): Role {
@@ -115,14 +163,14 @@ function parseRole(given: string): Role {
 }
 
 function collectScope(given: string, before: readonly string[] = []): string[] {
-  if (!/^[a-z]+([:.-][a-z]+)*$/.test(given))
+  if (!new RegExp(scopePattern).test(given))
     throw new InvalidArgumentError('A scope is small letters, with one of : . - between words, like push:send.');
   return [...before, given];
 }
 
 async function run(command: Administration): Promise<void> {
   const { result, remark } = await administer(readConfig(), command);
-  process.stdout.write(`${result}\n`);
+  if (result !== '') process.stdout.write(`${result}\n`);
   if (remark !== '') process.stderr.write(`${remark}\n`);
 }
 
@@ -139,8 +187,6 @@ function settingsHelp(): string {
   return [
     'Settings, as environment variables or in a file .env in the working directory:',
     ...lines,
-    '',
-    'On a terminal LOG_LEVEL is warn as long as it is not set.',
     '',
     'Examples:',
     '  SOCIAL_PORT=0 DATA_DIR=/tmp/try npx rendezvous serve',

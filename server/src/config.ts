@@ -1,6 +1,6 @@
 import { envSchema } from 'env-schema';
 import { type Static, Type } from 'typebox';
-import { isNetwork, isOrigin, listOf } from './infra/http/lists.ts';
+import { isNetwork, isOrigin, listOf, originsOf } from './infra/http/lists.ts';
 
 /** `count` in a window of `seconds`. */
 type Rate = Readonly<{ count: number; seconds: number }>;
@@ -40,10 +40,35 @@ export const settings = Type.Object({
     'Origins that browsers may call from, separated by commas; when it is not set, any may, without cookies',
   ),
   TRUST_PROXY: text('CIDR list of proxies whose X-Forwarded-For is believed'),
+  METRICS_TOKEN: Type.Optional(
+    Type.String({
+      description: 'Bearer token that opens /metrics in production; without it they are for this machine only',
+      minLength: 16,
+    }),
+  ),
+  API_DOCS: Type.Optional(
+    Type.Union([Type.Literal('on'), Type.Literal('off')], {
+      description: 'The page about the API at /api/docs; on in development, in production off unless it is set',
+    }),
+  ),
   LOG_LEVEL: Type.Union(
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map((level) => Type.Literal(level)),
-    { description: 'How much is logged, as JSON lines on stderr', default: 'info' },
+    {
+      description: 'How much is logged, as JSON lines on stderr; on a terminal warn when it is not set',
+      default: 'info',
+    },
   ),
+  JITSI_DOMAIN: Type.Optional(
+    Type.String({
+      description: 'Jitsi server on which calls take place, as host or host:port; in development meet.jitsi.com',
+      pattern: '^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\\d{1,5})?$',
+    }),
+  ),
+  JITSI_APP_ID: text('App id that the Jitsi server knows; in development rendezvous'),
+  JITSI_APP_SECRET: text('Signs the way into calls, at least 32 bytes; the Jitsi server has the same'),
+  CALL_RING_SECONDS: count('How long a call rings before it ends unanswered, in seconds', 60),
+  SMTP_URL: text('smtp://user:password@host:587 of the server that sends mail: codes for new passwords'),
+  MAIL_FROM: text('Sender of mails; without it rendezvous@ the host of SMTP_URL'),
   ADMIN_EMAIL: text('With ADMIN_PASSWORD: the administrator made at the first start'),
   ADMIN_PASSWORD: text('See ADMIN_EMAIL'),
   ACCESS_TOKEN_SECONDS: count('Life of an access token, in seconds', 900),
@@ -51,11 +76,24 @@ export const settings = Type.Object({
     description: 'All request limits',
     default: 'on',
   }),
-  RATE_LIMIT_AUTH: rate('Registrations, and logins, by one address', '5/900'),
+  RATE_LIMIT_AUTH: rate(
+    'Registrations, logins, and each act with a password or a code for one, by one address',
+    '5/900',
+  ),
   RATE_LIMIT_MESSAGES: rate('Messages by one account', '30/60'),
+  RATE_LIMIT_CALLS: rate('Acts on calls (begin, answer, leave …) by one account', '30/60'),
+  RATE_LIMIT_TYPING: rate('Typing that one account tells others of', '60/10'),
   RATE_LIMIT_GENERAL: rate('Other requests by one address', '100/900'),
+  RATE_LIMIT_PUSH: rate(
+    'Pushes by one account; questions who is connected, and messages to the server, alike',
+    '60/60',
+  ),
+  RATE_LIMIT_PUSH_KEYS: rate('The same by one service key', '6000/60'),
   LOGIN_ATTEMPTS: rate('Failed passwords for one account, and from one address, at all doors together', '10/900'),
   SOCKET_EVENTS: rate('Events by one socket', '1000/10'),
+  SOCKETS_WAITING: count('Connections by one address that have not signed in yet, at a time', 200),
+  OFFLINE_AFTER: count('Seconds without a connection after which others hear that somebody has gone', 5),
+  SOCKETS_PER_ACCOUNT: count('Live connections of one account, at a time', 100),
   REPLAY_MAX: count('Rows a returning client may have missed and still be served one by one', 50_000),
   SEND_BUFFER: count('Bytes that may wait for one client before it catches up at its own pace', 1_048_576, 65_536),
 });
@@ -63,11 +101,23 @@ export const settings = Type.Object({
 export type Config = Readonly<
   Omit<
     Static<typeof settings>,
-    'RATE_LIMIT_AUTH' | 'RATE_LIMIT_MESSAGES' | 'RATE_LIMIT_GENERAL' | 'LOGIN_ATTEMPTS' | 'SOCKET_EVENTS'
+    | 'RATE_LIMIT_AUTH'
+    | 'RATE_LIMIT_MESSAGES'
+    | 'RATE_LIMIT_CALLS'
+    | 'RATE_LIMIT_TYPING'
+    | 'RATE_LIMIT_GENERAL'
+    | 'RATE_LIMIT_PUSH'
+    | 'RATE_LIMIT_PUSH_KEYS'
+    | 'LOGIN_ATTEMPTS'
+    | 'SOCKET_EVENTS'
   > & {
     RATE_LIMIT_AUTH: Rate;
     RATE_LIMIT_MESSAGES: Rate;
+    RATE_LIMIT_CALLS: Rate;
+    RATE_LIMIT_TYPING: Rate;
     RATE_LIMIT_GENERAL: Rate;
+    RATE_LIMIT_PUSH: Rate;
+    RATE_LIMIT_PUSH_KEYS: Rate;
     LOGIN_ATTEMPTS: Rate;
     SOCKET_EVENTS: Rate;
   }
@@ -92,7 +142,11 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     ...values,
     RATE_LIMIT_AUTH: rateOf(values.RATE_LIMIT_AUTH),
     RATE_LIMIT_MESSAGES: rateOf(values.RATE_LIMIT_MESSAGES),
+    RATE_LIMIT_CALLS: rateOf(values.RATE_LIMIT_CALLS),
+    RATE_LIMIT_TYPING: rateOf(values.RATE_LIMIT_TYPING),
     RATE_LIMIT_GENERAL: rateOf(values.RATE_LIMIT_GENERAL),
+    RATE_LIMIT_PUSH: rateOf(values.RATE_LIMIT_PUSH),
+    RATE_LIMIT_PUSH_KEYS: rateOf(values.RATE_LIMIT_PUSH_KEYS),
     LOGIN_ATTEMPTS: rateOf(values.LOGIN_ATTEMPTS),
     SOCKET_EVENTS: rateOf(values.SOCKET_EVENTS),
   });
@@ -101,7 +155,8 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
 function checked(given: Readonly<Record<string, string | undefined>>): Static<typeof settings> {
   const unfit: string[] = [];
   if (!listOf(given['TRUST_PROXY']).every(isNetwork)) unfit.push('TRUST_PROXY');
-  if (!listOf(given['CORS_ORIGINS']).every(isOrigin)) unfit.push('CORS_ORIGINS');
+  if (!fitOrigins(given['CORS_ORIGINS'])) unfit.push('CORS_ORIGINS');
+  if (given['SMTP_URL'] !== undefined && !isMailServer(given['SMTP_URL'])) unfit.push('SMTP_URL');
   if (given['DATABASE_URL'] !== undefined && databasePlace(given['DATABASE_URL']) === undefined) {
     unfit.push('DATABASE_URL');
   }
@@ -113,6 +168,14 @@ function checked(given: Readonly<Record<string, string | undefined>>): Static<ty
     if (unfit.length === 0) throw error;
   }
   throw new SettingsUnfit([...new Set(unfit)]);
+}
+
+const isMailServer = (url: string): boolean => /^smtps?:\/\/[^/]/.test(url) && URL.canParse(url);
+
+/** Set to nothing but commas, it would name nobody, and who set it meant somebody. */
+function fitOrigins(text: string | undefined): boolean {
+  const origins = originsOf(text);
+  return origins === '*' || (origins.length > 0 && origins.every(isOrigin));
 }
 
 /** The settings that a failed validation is about. */

@@ -10,6 +10,15 @@ export class FolderInUse extends Error {
   }
 }
 
+/** A data folder whose lock cannot be taken although nobody holds it: a full disk, no right to write, a damaged file. */
+export class FolderUnfit extends Error {
+  constructor(path: string, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    super(`The data folder ${path} cannot be used: ${reason}. DATA_DIR says where it lies.`, { cause });
+    this.name = 'FolderUnfit';
+  }
+}
+
 /** There is no data at the place that DATA_DIR names. */
 export class FolderMissing extends Error {
   constructor(path: string) {
@@ -35,23 +44,30 @@ export type DataFolder = {
 
 /**
  * Opens the folder and holds it for this process's life. The lock is one that the kernel takes back when the process
- * ends, however it ends: an exclusive lock of SQLite on a file that holds nothing else. Throws `FolderInUse`.
+ * ends, however it ends: an exclusive lock of SQLite on a file that holds nothing else. Throws `FolderInUse`,
+ * `FolderUnfit`.
  */
 export function holdDataFolder(path: string): DataFolder {
   const made = makeFolder(resolve(path));
   const file = (name: string): string => join(path, name);
-  const lock = new DatabaseSync(file('lock'));
+  let lock: DatabaseSync | undefined;
   try {
+    lock = new DatabaseSync(file('lock'));
     // Without a journal in memory, a killed process would leave `lock-journal` behind.
     lock.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
-  } catch {
-    lock.close();
-    throw new FolderInUse(path, holderOf(file('holder')));
+  } catch (error) {
+    lock?.close();
+    throw isBusy(error) ? new FolderInUse(path, holderOf(file('holder'))) : new FolderUnfit(path, error);
   }
+  const held = lock;
   const describe = (holder: string): void => writeFileSync(file('holder'), holder, { mode: 0o600 });
   describe(`process ${process.pid}`);
-  return { path, made, file, describe, release: () => lock.close() };
+  return { path, made, file, describe, release: () => held.close() };
 }
+
+/** SQLITE_BUSY, alone or with what SQLite adds above the lowest byte. */
+const isBusy = (error: unknown): boolean =>
+  error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' && (error.errcode & 0xff) === 5;
 
 /**
  * Makes the folder and those above it; false when it is there. Step by step, because Node's recursive mkdir never comes

@@ -1,6 +1,6 @@
 import { SettingsUnfit, settings } from './config.ts';
 import { CommandRefused } from './control.ts';
-import { FolderInUse, FolderMissing } from './data-folder.ts';
+import { FolderInUse, FolderMissing, FolderUnfit } from './data-folder.ts';
 import { Refusal } from './kernel/errors.ts';
 import { StartRefused } from './secrets.ts';
 
@@ -19,7 +19,7 @@ export const settingSchemas: Readonly<Record<string, SettingSchema>> = settings.
 
 /** What went wrong and what to do, for problems that a user can mend; `undefined` for every other error. */
 export function explain(error: unknown): string | undefined {
-  const known = [StartRefused, FolderInUse, FolderMissing, Refusal, CommandRefused].some(
+  const known = [StartRefused, FolderInUse, FolderMissing, FolderUnfit, Refusal, CommandRefused].some(
     (kind) => error instanceof kind,
   );
   if (error instanceof Error && known) return error.message;
@@ -31,18 +31,25 @@ function explainSettings(error: unknown): string | undefined {
   if (!(error instanceof SettingsUnfit)) return undefined;
   return error.names
     .map((name) =>
-      // It may hold a password.
-      name === 'DATABASE_URL'
-        ? 'DATABASE_URL must look like postgres://user:password@host:5432/database.'
+      name in secretive
+        ? `${name} must look like ${secretive[name]}.`
         : `${name}=${process.env[name] ?? ''} cannot be used: it must be ${wanted(name)}.`,
     )
     .join('\n');
 }
 
-const wantedLists: Readonly<Record<string, string>> = {
+/** Settings that may hold a password, which must not be repeated on a screen, and what they look like. */
+const secretive: Readonly<Record<string, string>> = {
+  METRICS_TOKEN: 'a text of at least 16 characters',
+  DATABASE_URL: 'postgres://user:password@host:5432/database',
+  SMTP_URL: 'smtp://user:password@host:587, or smtps:// where TLS comes first',
+};
+
+const wantedTexts: Readonly<Record<string, string>> = {
   TRUST_PROXY: 'a list of addresses or networks, such as 10.0.0.0/8, separated by commas',
   CORS_ORIGINS:
     'a list of origins, such as https://app.example.org (no path, no slash at the end), separated by commas',
+  JITSI_DOMAIN: 'a host, such as meet.example.org or meet.example.org:8443',
 };
 
 function wanted(name: string): string {
@@ -50,7 +57,8 @@ function wanted(name: string): string {
   if (anyOf !== undefined) return `one of ${anyOf.map((choice) => String(choice.const)).join(', ')}`;
   if (type === 'integer' && maximum !== undefined) return `a whole number from ${minimum ?? 0} to ${maximum}`;
   if (type === 'integer') return `a whole number, at least ${minimum ?? 0}`;
-  if (pattern === undefined) return wantedLists[name] ?? 'a text';
+  const said = wantedTexts[name];
+  if (said !== undefined || pattern === undefined) return said ?? 'a text';
   return `written as count/seconds, such as ${String(value)}`;
 }
 

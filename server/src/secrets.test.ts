@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,6 +46,10 @@ test('short, well-known and repeated secrets are refused in both profiles, good 
     'x'.repeat(31),
     'a'.repeat(64),
     'abababababababababababababababababab',
+    'abcdefgh'.repeat(4),
+    'kX9#vLq2!mZr'.repeat(3),
+    'kX9#vLq2!mZr8@wTn5$'.repeat(2),
+    '123456789'.repeat(4).slice(0, 33),
     'your-super-secret-jwt-token-with-at-least-32-characters-long',
     'YOUR-SUPER-SECRET-JWT-TOKEN-WITH-AT-LEAST-32-CHARACTERS-LONG',
     'secret-secret-secret-secret-secret-secret',
@@ -57,7 +62,8 @@ test('short, well-known and repeated secrets are refused in both profiles, good 
     for (const JWT_SECRET of weak) {
       assert.throws(() => readSecrets({ NODE_ENV, DATA_DIR, JWT_SECRET }), StartRefused, JWT_SECRET);
     }
-    for (const JWT_SECRET of ['kX9#vLq2!mZr8@wTn5$yBc7%hJd4^fGp', '83920174650918273640519283746501928374']) {
+    const good = 'kX9#vLq2!mZr8@wTn5$yBc7%hJd4^fGp';
+    for (const JWT_SECRET of [good, good.repeat(2), `${good}kX9`, '83920174650918273640519283746501928374']) {
       assert.equal(Buffer.from(readSecrets({ NODE_ENV, DATA_DIR, JWT_SECRET }).tokens).toString(), JWT_SECRET);
     }
   }
@@ -80,11 +86,46 @@ test('the production sample of docs/operate.md does not start as pasted, and doe
   assert.ok(readSecrets({ NODE_ENV: 'production', DATA_DIR, JWT_SECRET: given() }).tokens.length >= 64);
 });
 
+test('a refused secret is told what is wrong with it', (t) => {
+  const DATA_DIR = folder(t);
+  const said = (JWT_SECRET: string) => {
+    try {
+      readSecrets({ NODE_ENV: 'production', DATA_DIR, JWT_SECRET });
+    } catch (error) {
+      return error instanceof StartRefused ? error.message : String(error);
+    }
+    return 'taken';
+  };
+  assert.match(
+    said('abcdefgh'.repeat(4)),
+    /^JWT_SECRET has only 8 different characters\. Use at least 32 random bytes/,
+  );
+  assert.match(said('kX9#vLq2!mZr'.repeat(3)), /^JWT_SECRET repeats a piece of 12 characters\. /);
+  assert.match(said('secret-secret-secret-0123456789-secret'), /^JWT_SECRET is a well-known text\. /);
+});
+
 test('a broken secrets file is said and not replaced in silence: that would end every session', (t) => {
   const DATA_DIR = folder(t);
   readSecrets({ NODE_ENV: 'development', DATA_DIR });
   for (const broken of ['', '{}', '{"tokens":"short"}', '[', 'null']) {
     writeFileSync(join(DATA_DIR, 'secrets.json'), broken);
     assert.throws(() => readSecrets({ NODE_ENV: 'development', DATA_DIR }), StartRefused);
+  }
+});
+
+test('the secret for calls: given, made in development, absent in production, and never the one that signs people in', (t) => {
+  const DATA_DIR = folder(t);
+  const [JWT_SECRET, JITSI_APP_SECRET] = [0, 1].map(() => randomBytes(32).toString('base64url'));
+  const made = readSecrets({ NODE_ENV: 'development', DATA_DIR });
+  assert.deepEqual(made.jitsi, readSecrets({ NODE_ENV: 'development', DATA_DIR }).jitsi);
+  assert.notDeepEqual(made.jitsi, made.tokens);
+  assert.equal(readSecrets({ NODE_ENV: 'production', DATA_DIR, JWT_SECRET }).jitsi, undefined);
+  const given = readSecrets({ NODE_ENV: 'production', DATA_DIR, JWT_SECRET, JITSI_APP_SECRET }).jitsi;
+  assert.equal(Buffer.from(given ?? []).toString(), JITSI_APP_SECRET);
+  for (const NODE_ENV of ['development', 'production'] as const) {
+    for (const unfit of ['short', JWT_SECRET]) {
+      const settings = { NODE_ENV, DATA_DIR, JWT_SECRET, JITSI_APP_SECRET: unfit };
+      assert.throws(() => readSecrets(settings), /^StartRefused: JITSI_APP_SECRET/);
+    }
   }
 });

@@ -10,6 +10,8 @@ export class StartRefused extends Error {
 export type Secrets = Readonly<{
   /** Signs access tokens. */
   tokens: Uint8Array;
+  /** Signs the way into calls; absent in production when JITSI_APP_SECRET is not set. */
+  jitsi: Uint8Array | undefined;
   /** A key for another purpose, of 32 bytes: the same for the same label and secret, and useless for any other. */
   keyFor: (label: string) => Uint8Array;
 }>;
@@ -18,9 +20,13 @@ export type SecretSettings = Readonly<{
   NODE_ENV: 'development' | 'production';
   DATA_DIR: string;
   JWT_SECRET?: string | undefined;
+  JITSI_APP_SECRET?: string | undefined;
 }>;
 
+/** Bytes. */
 const shortest = 32;
+/** Different characters: 32 random ones, even of the ten digits or the sixteen of hex, have as many. */
+const fewest = 10;
 
 /** Printed in documents and examples, or typed by everybody; compared without regard to case and repetition. */
 const wellKnown = [
@@ -49,37 +55,64 @@ const instruction = /openssl\s+rand|output of/i;
  * The signing secret: JWT_SECRET when it is given, otherwise, in development, one made at the first start and kept in
  * the data folder, so that tokens survive a restart. Throws `StartRefused`.
  */
-export function readSecrets({ NODE_ENV, DATA_DIR, JWT_SECRET }: SecretSettings): Secrets {
-  if (JWT_SECRET !== undefined) return secretsFrom(strong(JWT_SECRET));
+export function readSecrets(settings: SecretSettings): Secrets {
+  const given = jitsiSecret(settings);
+  const tokens = tokenSecret(settings);
+  const keyFor = (label: string) => new Uint8Array(hkdfSync('sha256', tokens, '', `rendezvous ${label}`, 32));
+  const made = settings.NODE_ENV === 'development' ? keyFor('jitsi') : undefined;
+  return { tokens, keyFor, jitsi: given ?? made };
+}
+
+function jitsiSecret({ JWT_SECRET, JITSI_APP_SECRET }: SecretSettings): Uint8Array | undefined {
+  if (JITSI_APP_SECRET === undefined) return undefined;
+  if (JITSI_APP_SECRET === JWT_SECRET) {
+    throw new StartRefused(
+      'JITSI_APP_SECRET is the same as JWT_SECRET: whoever runs the Jitsi server could sign in as anybody.',
+    );
+  }
+  return strong('JITSI_APP_SECRET', JITSI_APP_SECRET);
+}
+
+function tokenSecret({ NODE_ENV, DATA_DIR, JWT_SECRET }: SecretSettings): Uint8Array {
+  if (JWT_SECRET !== undefined) return strong('JWT_SECRET', JWT_SECRET);
   if (NODE_ENV === 'production') {
     throw new StartRefused(
       'JWT_SECRET is not set. Production needs one of at least 32 random bytes, e.g. from: openssl rand -base64 48',
     );
   }
-  return secretsFrom(Buffer.from(kept(DATA_DIR), 'base64url'));
+  return Buffer.from(kept(DATA_DIR), 'base64url');
 }
 
-const secretsFrom = (tokens: Uint8Array): Secrets => ({
-  tokens,
-  keyFor: (label) => new Uint8Array(hkdfSync('sha256', tokens, '', `rendezvous ${label}`, 32)),
-});
-
-function strong(secret: string): Uint8Array {
+function strong(name: string, secret: string): Uint8Array {
   const bytes = Buffer.from(secret, 'utf8');
   const advice = 'Use at least 32 random bytes, e.g. from: openssl rand -base64 48';
-  if (bytes.length < shortest) throw new StartRefused(`JWT_SECRET has only ${bytes.length} bytes. ${advice}`);
+  if (bytes.length < shortest) throw new StartRefused(`${name} has only ${bytes.length} bytes. ${advice}`);
   if (instruction.test(secret)) {
-    throw new StartRefused(`JWT_SECRET is an instruction, and not what it prints. ${advice}`);
+    throw new StartRefused(`${name} is an instruction, and not what it prints. ${advice}`);
   }
-  if (isGuessable(secret)) throw new StartRefused(`JWT_SECRET is a well-known or repeated text. ${advice}`);
+  const weakness = weaknessOf(secret.trim());
+  if (weakness !== undefined) throw new StartRefused(`${name} ${weakness}. ${advice}`);
   return bytes;
 }
 
-/** One of the well-known texts, also written several times over, or fewer than eight different characters. */
-function isGuessable(secret: string): boolean {
-  const text = secret.trim().toLowerCase();
+/** What makes a secret guessable in spite of its length: one of the well-known texts, too few characters, repetition. */
+function weaknessOf(secret: string): string | undefined {
+  const text = secret.toLowerCase();
   const only = (known: string) => text.includes(known) && text.replaceAll(known, '').replace(/[\W_\d]/g, '') === '';
-  return new Set(text).size < 8 || wellKnown.some(only);
+  if (wellKnown.some(only)) return 'is a well-known text';
+  const different = new Set(text).size;
+  if (different < fewest) return `has only ${different} different characters`;
+  const piece = repeatedIn(text);
+  if (piece === undefined || Buffer.byteLength(piece) >= shortest) return undefined;
+  return `repeats a piece of ${piece.length} characters`;
+}
+
+/** What a text repeats, the last time perhaps in part; `undefined` when it is nothing twice over. */
+function repeatedIn(text: string): string | undefined {
+  for (let length = 1; length * 2 <= text.length; length += 1) {
+    if (text.startsWith(text.slice(length))) return text.slice(0, length);
+  }
+  return undefined;
 }
 
 function kept(folder: string): string {

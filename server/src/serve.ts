@@ -22,18 +22,31 @@ const drainLimit = 9_000;
 /** Runs a server in this process until SIGTERM or SIGINT: folder, secrets, storage, app, listen; then drains. */
 export async function serve(config: Config, composition: Composition = {}): Promise<void> {
   const opened = new AsyncDisposableStack();
+  let started: { storage: Storage; greeting: string };
   try {
-    await start(config, composition, opened);
+    started = await start(config, composition, opened);
   } catch (error) {
     // Why it did not start matters more than what did not close.
     await opened.disposeAsync().catch(() => {});
     throw error;
   }
-  drainOnSignal(() => opened.disposeAsync());
+  const drain = drainOnSignal(() => opened.disposeAsync());
+  // Whoever reads it may send a signal at once.
+  process.stdout.write(started.greeting);
+  void started.storage.sql.lost.then(() => {
+    process.stderr.write(
+      'The connection that held the database for this server broke, and another server has taken it: this one ends.\n',
+    );
+    drain(1);
+  });
 }
 
 /** `opened` closes what was opened until then, the last first. */
-async function start(config: Config, { open, build = buildApp }: Composition, opened: AsyncDisposableStack) {
+async function start(
+  config: Config,
+  { open, build = buildApp }: Composition,
+  opened: AsyncDisposableStack,
+): Promise<{ storage: Storage; greeting: string }> {
   // A secret that is weak or missing is refused before there is a folder; only development makes one, in the folder.
   const given = config.NODE_ENV === 'production' || config.JWT_SECRET !== undefined ? readSecrets(config) : undefined;
   const folder = holdDataFolder(config.DATA_DIR);
@@ -42,19 +55,14 @@ async function start(config: Config, { open, build = buildApp }: Composition, op
   const storage = await openDatabase(config, folder, open);
   let app: App | undefined;
   opened.defer(() => (app === undefined ? closeStorage(storage) : app.close()));
-  if (!(await storage.sql.claim())) {
-    throw new StartRefused(
-      'Another server uses the database of DATABASE_URL. Stop it first: several servers on one database need a bus between them (REDIS_URL), which this version does not have yet.',
-    );
-  }
   app = await build({ config, secrets, storage });
   const { identity } = app;
   await makeFirstAdmin(identity, config);
   const { social } = await app.listen();
   folder.describe(`process ${process.pid} at ${social}`);
-  const control = await openControl(folder, (command) => perform(identity, command));
+  const control = await openControl(folder, (command) => perform({ identity }, command));
   opened.defer(() => control.close());
-  process.stdout.write(banner({ config, social, inhabited: await identity.isInhabited() }));
+  return { storage, greeting: banner({ config, social, inhabited: await identity.isInhabited() }) };
 }
 
 async function closeStorage({ log, sql }: Storage): Promise<void> {
@@ -85,20 +93,19 @@ function say(text: string): void {
   process.stdout.write(`  ${text}\n`);
 }
 
-/** The first signal drains; a second one ends the process at once. */
-function drainOnSignal(drain: () => Promise<void>): void {
+/** The first signal drains; a second one ends the process at once. The answer drains without a signal, to an exit code. */
+function drainOnSignal(drain: () => Promise<void>): (code: number) => void {
   let draining = false;
   // Who read the banner may be gone by then; that must not end a drain.
   process.stdout.on('error', () => {});
-  const end = (): void => {
-    if (draining) process.exit(1);
+  const end = (code: number): void => {
     draining = true;
     setTimeout(() => process.exit(1), drainLimit).unref();
     say('Finishing what is under way…');
     drain().then(
       () => {
         say('Ended.');
-        process.exit(0);
+        process.exit(code);
       },
       (error) => {
         process.stderr.write(`${String(error)}\n`);
@@ -106,6 +113,13 @@ function drainOnSignal(drain: () => Promise<void>): void {
       },
     );
   };
-  process.on('SIGTERM', end);
-  process.on('SIGINT', end);
+  const onSignal = (): void => {
+    if (draining) process.exit(1);
+    end(0);
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  return (code) => {
+    if (!draining) end(code);
+  };
 }

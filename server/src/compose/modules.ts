@@ -1,0 +1,157 @@
+import { randomBytes } from 'node:crypto';
+import type { Config } from '../config.ts';
+import { UnlimitedLimits } from '../infra/limits/limits.none.ts';
+import type { Limits } from '../infra/limits/limits.ts';
+import type { Signal } from '../infra/log/signal.ts';
+import { smtpMail } from '../infra/mail/mail.smtp.ts';
+import { later, systemClock } from '../kernel/clock.ts';
+import { Calls, JitsiRooms } from '../modules/calls/index.ts';
+import { Groups } from '../modules/groups/index.ts';
+import {
+  buildForgetting,
+  buildIdentity,
+  buildResetMail,
+  type DeletePart,
+  type Identity,
+  type ResetMail,
+} from '../modules/identity/index.ts';
+import { Messaging } from '../modules/messaging/index.ts';
+import { Presence, Typing } from '../modules/presence/index.ts';
+import { Push } from '../modules/push/index.ts';
+import { Search } from '../modules/search/index.ts';
+import type { Secrets } from '../secrets.ts';
+import type { Storage } from '../storage.ts';
+import type { Ground } from './ground.ts';
+
+/** Who has live connections here: what the modules know of sockets, by public ids. */
+export type Online = Readonly<{ has(id: string): boolean; all(): string[] }>;
+
+type CoreOptions = {
+  config: Config;
+  storage: Storage;
+  limits: Limits;
+  secret: Uint8Array;
+  isOnline: (id: string) => boolean;
+};
+
+/** The modules over the log, which is ready for reading and writing once all of them have said what they keep in it. */
+async function buildCore({ config, storage, limits, secret, isOnline }: CoreOptions) {
+  const { sql, log, messageStore } = storage;
+  const clock = systemClock;
+  const groups = new Groups({ sql, log, clock });
+  // In this order, in the transaction that deletes an account; what is built above adds its own.
+  const deleteParts: DeletePart[] = [(transaction, who) => groups.leaveAll(transaction, who)];
+  const onDelete: DeletePart = async (transaction, who) => {
+    for (const part of deleteParts) await part(transaction, who);
+  };
+  const identity = buildIdentity({ sql, log, limits, clock, isOnline, onDelete, secret, config });
+  const messaging = new Messaging({
+    sql,
+    log,
+    store: messageStore,
+    clock,
+    isOnline,
+    isBlocked: (by, who) => identity.isBlocked(by, who),
+    // What somebody wrote stays readable for whom it was for.
+    findAccount: (id) => identity.findAccount(id, { deletedToo: true }),
+    findGroup: (id) => groups.find(id),
+  });
+  await log.start();
+  return { core: { identity, groups, messaging }, deleteParts };
+}
+
+/** The modules without doors, for a command on a folder that no server holds; they sign and verify no token. */
+export async function buildOffline({ config, storage }: { config: Config; storage: Storage }) {
+  const limits = new UnlimitedLimits(systemClock);
+  const secret = randomBytes(32);
+  const { core } = await buildCore({ config, storage, limits, secret, isOnline: () => false });
+  const { identity } = core;
+  const close = async (): Promise<void> => {
+    await storage.log.close();
+    await storage.sql.close();
+  };
+  return { identity, close };
+}
+
+export type Modules = Awaited<ReturnType<typeof buildModules>>;
+
+export async function buildModules(ground: Ground, online: Online) {
+  const { config, storage, limits, secrets, clock, bus, jobs, logger, onFailure } = ground;
+  const { sql, log } = storage;
+  const isOnline = (id: string): boolean => online.has(id);
+  const { core, deleteParts } = await buildCore({ config, storage, limits, secret: secrets.tokens, isOnline });
+  const { identity, groups, messaging } = core;
+  messaging.receipts.tell = (signal) => bus.signal(signal);
+  const rooms = roomsFor(config, secrets);
+  const calls = new Calls({ sql, log, clock, jobs, identity, rooms, ringSeconds: config.CALL_RING_SECONDS });
+  deleteParts.push((transaction, who) => calls.leaveAll(transaction, who), buildForgetting({ log, jobs, clock }));
+  groups.departures = {
+    left: (transaction, group, who) => calls.leaveGroup(transaction, group, who),
+    ended: (transaction, group) => calls.endGroup(transaction, group),
+  };
+  return {
+    ...core,
+    search: new Search({ sql, log, messaging, onFailure }),
+    calls,
+    resetMail: resetMailFor(ground, identity),
+    push: new Push({
+      sql,
+      log,
+      bus,
+      clock,
+      identity,
+      online,
+      open: config.NODE_ENV === 'development',
+      record: (entry) => logger.info(entry, 'push'),
+    }),
+    ...buildPresence(ground, core),
+  };
+}
+
+/** Where calls take place; `undefined` in production as long as not all of it is set. */
+function roomsFor(
+  { NODE_ENV, JITSI_DOMAIN, JITSI_APP_ID }: Config,
+  { jitsi: secret }: Secrets,
+): JitsiRooms | undefined {
+  const open = NODE_ENV === 'development';
+  const domain = JITSI_DOMAIN ?? (open ? 'meet.jitsi.com' : undefined);
+  const appId = JITSI_APP_ID ?? (open ? 'rendezvous' : undefined);
+  if (domain === undefined || appId === undefined || secret === undefined) return undefined;
+  return new JitsiRooms({ domain, appId, secret }, systemClock);
+}
+
+/** Without a mail server, whoever runs this one hands the codes out. */
+function resetMailFor({ config, storage, jobs, limits, clock }: Ground, identity: Identity): ResetMail | undefined {
+  const { SMTP_URL, MAIL_FROM } = config;
+  if (SMTP_URL === undefined) return undefined;
+  return buildResetMail({ identity, log: storage.log, jobs, limits, clock, mail: smtpMail(SMTP_URL, MAIL_FROM) });
+}
+
+/** What is told past the log: who is there, and who types. */
+function buildPresence(
+  { config, storage: { sql, log }, limits, bus, clock, onFailure }: Ground,
+  { identity, groups }: { identity: Identity; groups: Groups },
+) {
+  const signal = (one: Signal): void => bus.signal(one);
+  const presence = new Presence({
+    sql,
+    log,
+    clock,
+    later,
+    signal,
+    blockedBy: (account) => identity.blockedBy(account),
+    noteSeen: (accounts, at) => identity.noteSeen(accounts, at),
+    onFailure,
+    delay: config.OFFLINE_AFTER * 1_000,
+  });
+  const typing = new Typing({
+    limits,
+    rate: config.RATE_LIMIT_TYPING,
+    signal,
+    findAccount: (id) => identity.findAccount(id),
+    isBlocked: (by, who) => identity.isBlocked(by, who),
+    blockedBy: (account) => identity.blockedBy(account),
+    membership: (principal, groupId) => groups.membership(principal, groupId),
+  });
+  return { presence, typing };
+}

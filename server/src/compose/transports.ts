@@ -1,0 +1,45 @@
+import type { Server } from 'node:http';
+import type { Config } from '../config.ts';
+import { clientAddresses } from '../infra/http/client-address.ts';
+import { originsOf } from '../infra/http/lists.ts';
+import { Pids } from '../infra/sockets/pid.ts';
+import { serveSocketIo } from '../infra/sockets/socketio.ts';
+import type { SocketBounds, SocketDoor } from '../infra/sockets/sockets.ts';
+import { boundWaiting, Waiting } from '../infra/sockets/waiting.ts';
+import { serveWebSocket } from '../infra/sockets/websocket.ts';
+import type { Ground } from './ground.ts';
+import type { Live } from './live.ts';
+
+const bounds = (config: Config): SocketBounds => ({
+  frame: 65_536,
+  transportFrame: 131_072,
+  authenticateWithin: 10_000,
+  pingEvery: 25_000,
+  silentFor: 20_000,
+  events: config.SOCKET_EVENTS,
+  sendBuffer: 4 * config.SEND_BUFFER,
+  replayMax: config.REPLAY_MAX,
+});
+
+type Needs = { server: Server; door: SocketDoor; live: Live };
+
+/** The sockets of stock clients and of plain WebSockets on one HTTP server. */
+export function openTransports(
+  { config, secrets, onFailure }: Ground,
+  { server, door, live }: Needs,
+): { close(): void } {
+  const { hub, gate } = live;
+  const origins = originsOf(config.CORS_ORIGINS);
+  const common = { server, door, hub, gate, bounds: bounds(config), origins, onFailure };
+  const atOnce = config.RATE_LIMITS === 'off' ? Number.POSITIVE_INFINITY : config.SOCKETS_WAITING;
+  const waiting = new Waiting(atOnce, clientAddresses(config.TRUST_PROXY));
+  const io = serveSocketIo({ ...common, pids: new Pids(secrets.keyFor('pid')) });
+  boundWaiting(io, waiting);
+  const webSockets = serveWebSocket({ ...common, waiting, path: '/ws' });
+  return {
+    close() {
+      webSockets.close();
+      io.engine.close();
+    },
+  };
+}
