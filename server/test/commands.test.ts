@@ -44,15 +44,26 @@ test('commands on a folder without a server open its database', async (t) => {
   assert.match((await runProgram(t, named, { folder, stdin: password })).out, /username bobby/);
   const role = await runProgram(t, ['user', 'role', 'bob@example.org', 'guest'], { folder });
   assert.equal(role.out, 'bob@example.org has the role GUEST now.\n');
+  const reset = await runProgram(t, ['user', 'reset', 'bob@example.org'], { folder });
+  assert.match(reset.out, /^(\w{4}-){3}\w{4}\n$/);
+  assert.match(reset.err, /^With this code bob@example\.org sets a new password/);
+  assertSentence(
+    await runProgram(t, ['user', 'reset', 'no@example.org'], { folder }),
+    /^There is no account with the email no@example\.org\.\n$/,
+  );
   const key = await runProgram(t, ['key', 'create', '--name', 'n', '--scope', 'push:send', 'a:b', '--scope', 'c'], {
     folder,
   });
   assert.match(key.out, /^rk_[\w-]{43}\n$/);
-  assert.match(key.err, /"n" with push:send, a:b, c\. It is shown this once/);
+  assert.match(key.err, /"n" with push:send, a:b, c\. It is shown this once.*\nNothing asks for a:b, c: known/);
 
   const server = await startServer(t, { folder });
   assert.equal(await roleOf(server.url, 'ada@example.org'), 'ADMIN');
   assert.equal(await roleOf(server.url, 'bob@example.org'), 'USER');
+  const body = JSON.stringify({ email: 'bob@example.org', code: reset.out.trim(), password: 'Another-Password-4' });
+  const headers = { 'content-type': 'application/json' };
+  assert.equal((await fetch(`${server.url}/api/v1/auth/reset`, { method: 'POST', headers, body })).status, 200);
+  assert.equal(await roleOf(server.url, 'bob@example.org'), 'refused with 401');
 });
 
 test('commands on a folder whose server runs go through it, and hold at once', async (t) => {
@@ -222,10 +233,14 @@ test('what else keeps a server from starting is said in one sentence, and no pas
   );
   assert.doesNotMatch(away.err, /hush/);
   assertSentence(await serve({ DATABASE_URL: 'mysql://x' }), /^DATABASE_URL must look like postgres:/);
+  const mail = await serve({ SMTP_URL: 'smtp://me:hush-hush@:x' });
+  assertSentence(mail, /^SMTP_URL must look like smtp:/);
+  assert.doesNotMatch(mail.err, /hush/);
   assertSentence(
     await serve({ TRUST_PROXY: 'true' }),
     /TRUST_PROXY=true cannot be used: it must be a list of addresses/,
   );
+  assertSentence(await serve({ CORS_ORIGINS: ',' }), /^CORS_ORIGINS=, cannot be used: it must be a list of origins/);
   assertSentence(await serve({ ADMIN_EMAIL: 'a@example.org' }), /^ADMIN_EMAIL is set and ADMIN_PASSWORD is not/);
   const weak = { ADMIN_EMAIL: 'a@example.org', ADMIN_PASSWORD: 'short' };
   assertSentence(await serve(weak), /^ADMIN_EMAIL and ADMIN_PASSWORD make no administrator: password must not/);
@@ -262,6 +277,37 @@ test('a start that fails leaves no journal behind', async (t) => {
   assert.deepEqual(readdirSync(folder).toSorted(), ['holder', 'lock', 'rendezvous.db', 'secrets.json']);
 });
 
+test('service keys are listed without what is secret, and revoked by id or by the key itself, at once', async (t) => {
+  const folder = testFolder(t);
+  const server = await startServer(t, { folder });
+  const run = (...args: string[]) => runProgram(t, ['key', ...args], { folder });
+  assert.equal((await run('list')).out, '');
+  const make = async (name: string) => (await run('create', '--name', name, '--scope', 'push:read')).out.trim();
+  const [first, second] = [await make('back end'), await make('leaked')];
+  const lets = async (key: string) =>
+    (await fetch(`${server.url}/api/gateway/stats`, { headers: { authorization: `Bearer ${key}` } })).status;
+  const listed = async () =>
+    (await run('list')).out
+      .trim()
+      .split('\n')
+      .map((line) => line.split('\t'));
+  const [one = [], two = []] = await listed();
+  assert.deepEqual(
+    [one.slice(2), two.slice(2)],
+    [
+      ['valid', 'push:read', 'back end'],
+      ['valid', 'push:read', 'leaked'],
+    ],
+  );
+  assert.deepEqual([await lets(first), await lets(second)], [200, 200]);
+  assert.match((await run('revoke', two[0] ?? '')).out, /^The key "leaked" .* is revoked/);
+  assert.deepEqual([await lets(first), await lets(second)], [200, 401]);
+  assert.match((await run('revoke', first)).out, /"back end"/);
+  assert.equal(await lets(first), 401);
+  assert.match((await listed())[1]?.[2] ?? '', /^revoked 2/);
+  assertSentence(await run('revoke', 'rk_nothing'), /^There is no such service key; rendezvous key list/);
+});
+
 test('only admin create makes a data folder: elsewhere a mistyped DATA_DIR is said', async (t) => {
   const cwd = testFolder(t);
   const empty = testFolder(t);
@@ -281,7 +327,8 @@ test('only admin create makes a data folder: elsewhere a mistyped DATA_DIR is sa
 test('help names every command, setting, unit and default; a wrong command points to it', async (t) => {
   const folder = testFolder(t);
   const help = async (...args: string[]) => (await runProgram(t, [...args, '--help'], { folder })).out;
-  for (const word of ['serve', 'admin', 'user', 'key', 'Examples:']) assert.match(await help(), new RegExp(word));
+  for (const word of ['serve', 'admin', 'user', 'key', 'log', 'Examples:'])
+    assert.match(await help(), new RegExp(word));
   const serve = await help('serve');
   for (const line of [
     / SOCIAL_PORT +Port .*\n.*default: 3000/,

@@ -1,19 +1,13 @@
-// The start page: its commands as pasted, and itself in a real browser. The browser's part is skipped locally where there
-// is no Chromium; with CI=true its absence is a failure.
+// The start page: its commands as pasted, and itself in a real browser.
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import test, { type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
+import { openBrowser, skip } from './support/browser.ts';
 import { startServer, type TestServer } from './support/server.ts';
-
-const places = [process.env['CHROMIUM'], '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
-const browserPath = places.find((path) => path !== undefined && path !== '' && existsSync(path));
-const missing = 'no Chromium found: install it (apt-get install chromium) or name its program in CHROMIUM';
-const skip = browserPath === undefined && process.env['CI'] !== 'true' ? missing : false;
 
 type Name = 'Ada' | 'Grace';
 
@@ -75,27 +69,12 @@ class Side {
 type Opened = { page: Page; ada: Side; grace: Side; complaints: string[]; server: TestServer };
 
 async function openPage(t: TestContext, settings: Record<string, string> = {}): Promise<Opened> {
-  assert.ok(browserPath, missing);
   const server = await startServer(t, settings);
-  const browser = await launch(browserPath);
-  t.after(() => browser.close());
-  const page = await browser.newPage();
-  page.setDefaultTimeout(15_000);
-  const complaints: string[] = [];
-  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
-  page.on('pageerror', (error) => complaints.push(error.message));
+  const { page, complaints } = await openBrowser(t);
   await page.goto(server.url);
   const [ada, grace] = [new Side(page, 'Ada'), new Side(page, 'Grace')];
   await Promise.all([ada.says('connected'), grace.says('connected')]);
   return { page, ada, grace, complaints, server };
-}
-
-function launch(executablePath: string): Promise<Browser> {
-  const quiet = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking'];
-  const still = ['--disable-component-update', '--disable-sync'];
-  // Chromium refuses to run as root inside its own sandbox; build machines often are root.
-  const asRoot = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-  return chromium.launch({ executablePath, args: [...quiet, ...still, ...asRoot] });
 }
 
 test('the two panes write to each other', { skip }, async (t) => {

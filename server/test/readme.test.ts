@@ -1,7 +1,8 @@
 // What README.md says is tried: its commands as pasted, its settings and scripts against the program.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -35,14 +36,26 @@ const asInstalled = {
 test('the commands of the first message work as pasted, also a second time', async (t) => {
   assert.equal(pasted.length, 3);
   const { url } = await startServer(t, asInstalled);
-  const { stdout } = await run('bash', ['-c', `${pasted.join('\n')}\n${pasted.join('\n')}`], {
-    cwd: root,
-    env: { ...process.env, SOCIAL_PORT: new URL(url).port },
-    timeout: 30_000,
-  });
+  const stdout = await paste(`${pasted.join('\n')}\n${pasted.join('\n')}`, { SOCIAL_PORT: new URL(url).port });
   assert.equal([...stdout.matchAll(/"success":true.*"content":"Hello, Omar"/g)].length, 2, stdout);
   assert.equal([...stdout.matchAll(/^Omar reads: Hello, Omar$/gm)].length, 2, stdout);
 });
+
+/** What a shell prints, which ends with all that it started: a client left in the background would keep its output open. */
+async function paste(commands: string, environment: Record<string, string>): Promise<string> {
+  const shell = spawn('bash', ['-c', commands], {
+    cwd: root,
+    env: { ...process.env, ...environment },
+    detached: true,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const endAll = setTimeout(() => shell.pid !== undefined && process.kill(-shell.pid), 60_000);
+  try {
+    return await text(shell.stdout);
+  } finally {
+    clearTimeout(endAll);
+  }
+}
 
 /** The table as it must stand in README.md. */
 function settingsTable(): string {
@@ -58,7 +71,7 @@ test('the table of settings is that of config.ts', () => {
 });
 
 test('every command that is listed has its help, and none is forgotten', async () => {
-  const listed = [...section('commands').matchAll(/^\| `rendezvous ([a-z]+(?: [a-z]+)?)/gm)].map(
+  const listed = [...section('commands').matchAll(/^\| `rendezvous ([a-z]+(?: [a-z-]+)?)/gm)].map(
     ([, words]) => words ?? '',
   );
   const offered = await commandsOf([]);
@@ -70,7 +83,9 @@ async function commandsOf(words: readonly string[]): Promise<string[]> {
   const { stdout } = await run(process.execPath, [`${root}server/bin/rendezvous.js`, ...words, '--help']);
   const list = stdout.split(/^Commands:$/m)[1]?.split('\n\n')[0];
   if (list === undefined) return [words.join(' ')];
-  const names = [...list.matchAll(/^ {2}([a-z]+)\b/gm)].map(([, name]) => name ?? '').filter((name) => name !== 'help');
+  const names = [...list.matchAll(/^ {2}([a-z][a-z-]*)/gm)]
+    .map(([, name]) => name ?? '')
+    .filter((name) => name !== 'help');
   return (await Promise.all(names.map((name) => commandsOf([...words, name])))).flat();
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SignedIn } from '../src/modules/identity/index.ts';
 import { buildAccessTokens } from '../src/modules/identity/tokens.ts';
 import { connected, field, plainClient, type Stock, stockClient } from './support/clients.ts';
@@ -320,6 +321,7 @@ test('rule 6: nothing is written at connect or disconnect', async (t) => {
   const server = await startServer(t);
   const [ada, bob] = await two(server);
   await server.send(ada, to(bob), 'before');
+  await idle(server);
   const written: string[] = [];
   const { log } = server.storage;
   const write = log.write.bind(log);
@@ -337,10 +339,19 @@ test('rule 6: nothing is written at connect or disconnect', async (t) => {
   plain.socket.close();
   await plain.closed;
   assert.deepEqual(
-    written.filter((act) => !act.includes('session_cursors') && act !== 'async () => {}' && act !== 'async()=>{}'),
+    // What is written on account of the message: the place of its sender's session, its index, its words for search.
+    written.filter((act) => !/session_cursors|#take\(|^async ?\(\) ?=> ?\{\}$/.test(act)),
     [],
   );
 });
+
+/** What a server does by itself when it starts has been done. */
+async function idle({ storage }: TestServer): Promise<void> {
+  const due = storage.sql.statement<object>('SELECT id FROM jobs WHERE claim IS NOT NULL OR due <= ?1 LIMIT 1');
+  for (const until = Date.now() + 8_000; Date.now() < until; await sleep(20)) {
+    if ((await due.get(Date.now())) === undefined) return;
+  }
+}
 
 test('a plain WebSocket says `since` and is told in its first frame whether that was possible', async (t) => {
   const server = await startServer(t);

@@ -59,6 +59,30 @@ test('[social:rule logout-all revokes all devices] every live socket of the acco
   );
 });
 
+test('a change of the password ends the sockets of the other sessions, a reset and a deletion those of all', async (t) => {
+  const server = await startServer(t);
+  const post = (path: string, body: unknown, token = '') =>
+    server.call('POST', `/api/v1/auth/${path}`, { token, body });
+  const ada = { username: 'ada', email: 'ada@example.org', password: 'Password123' };
+  const here = { address: '127.0.0.1', device: null, foreign: false };
+  const { identity } = server.app;
+  const own = await identity.register(ada, here);
+  const [staying, going] = [await three(t, server, own), await three(t, server, await identity.login(ada, here))];
+  const change = { currentPassword: ada.password, newPassword: 'Another-Password-4' };
+  assert.equal((await post('password', change, own.accessToken)).status, 200);
+  const gone = ['io server disconnect', 'io server disconnect', 4101];
+  assert.deepEqual(await withinASecond(going.ended), gone);
+  assert.deepEqual([staying.stock.socket.connected, staying.plain.socket.readyState], [true, 1]);
+  const code = await identity.resetCode(ada.email);
+  assert.equal((await post('reset', { email: ada.email, code, password: ada.password })).status, 200);
+  assert.deepEqual(await withinASecond(staying.ended), gone);
+  const back = await identity.login(ada, here);
+  const last = await three(t, server, back);
+  const { status } = await server.call('DELETE', `/api/v1/users/${back.principal.id}`, { token: back.accessToken });
+  assert.equal(status, 200);
+  assert.deepEqual(await withinASecond(last.ended), gone);
+});
+
 test('a logout ends the sockets of its own session only', async (t) => {
   const server = await startServer(t);
   const [first, second] = await twice(server);

@@ -7,7 +7,7 @@ export type Reply = Readonly<{ status: number; body: unknown }>;
 /** One call over REST; `status` 0 when no answer came (refused, reset, cut). */
 export async function call(
   url: string,
-  method: 'GET' | 'POST',
+  method: 'GET' | 'POST' | 'DELETE',
   path: string,
   options: { token?: string; body?: unknown; headers?: Record<string, string> } = {},
 ): Promise<Reply> {
@@ -45,7 +45,7 @@ export class Account {
   }
 
   async call(
-    method: 'GET' | 'POST',
+    method: 'GET' | 'POST' | 'DELETE',
     path: string,
     options: { body?: unknown; headers?: Record<string, string> } = {},
   ): Promise<Reply> {

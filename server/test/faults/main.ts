@@ -9,7 +9,7 @@ const help = `npm run faults -- <run> [options]
 Starts real servers on 127.0.0.1 with data folders of their own, does to them what the run says, and holds what every
 client saw against what the server tells afterwards. Prints figures and a verdict; exits 0 when everything held.
 
-${faultRuns.map(({ name, summary, rounds, sabotage }) => `  ${name.padEnd(8)}${summary}\n${' '.repeat(10)}${rounds.full} rounds, ${rounds.short} with --short; sabotage: ${sabotage}`).join('\n')}
+${faultRuns.map(({ name, summary, rounds, sabotage }) => `  ${name.padEnd(15)}${summary}\n${' '.repeat(17)}${rounds.full} rounds, ${rounds.short} with --short; sabotage: ${sabotage}`).join('\n')}
 
   --rounds N           how often, in place of the number above
   --seed S             repeat the choices of an earlier run

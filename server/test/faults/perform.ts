@@ -3,11 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { authorization } from './authorization.ts';
 import { createDatabase } from './database.ts';
 import { drain } from './drain.ts';
 import { kill } from './kill.ts';
+import { malformed } from './malformed.ts';
 import { power } from './power.ts';
 import { Random } from './random.ts';
+import { receipts } from './receipts.ts';
 import { resume } from './resume.ts';
 import { retry } from './retry.ts';
 import type { FaultRun } from './run.ts';
@@ -16,7 +19,17 @@ import { freePort } from './server-process.ts';
 import { slow } from './slow.ts';
 import { Verdict } from './verdict.ts';
 
-export const faultRuns: readonly FaultRun[] = [kill, power, resume, retry, slow, drain];
+export const faultRuns: readonly FaultRun[] = [
+  kill,
+  power,
+  resume,
+  retry,
+  receipts,
+  slow,
+  drain,
+  authorization,
+  malformed,
+];
 
 export type Wish = Readonly<{
   rounds?: number;

@@ -34,6 +34,8 @@ export async function writeBacklog({
     outbox.send(`b-${String(number).padStart(6, '0')}`, targets[number % 2] ?? village.group, rest);
   }
   const done = await outbox.empty(60_000);
+  // While a new connection still catches up its answers come before its events: it must not leave with the last of those.
+  await until(() => reader.seen.length >= count, 30_000, 5);
   outbox.close();
   client.close();
   return done;

@@ -7,8 +7,11 @@ export type Sabotage =
   | 'acknowledge-before-commit'
   | 'skip-at-handover'
   | 'forget-keys'
+  | 'lower-receipts'
   | 'sync-normal'
-  | 'unbounded-buffers';
+  | 'unbounded-buffers'
+  | 'everybody-writes'
+  | 'unguarded-content';
 
 /** What a run is given. */
 export type Context = Readonly<{

@@ -53,8 +53,13 @@ const boundless = {
   RATE_LIMIT_AUTH: '1000000/900',
   RATE_LIMIT_MESSAGES: '100000000/60',
   RATE_LIMIT_GENERAL: '100000000/900',
+  RATE_LIMIT_CALLS: '100000000/60',
+  RATE_LIMIT_PUSH: '100000000/60',
+  RATE_LIMIT_PUSH_KEYS: '100000000/60',
   LOGIN_ATTEMPTS: '1000000/900',
   SOCKET_EVENTS: '1000000/1',
+  SOCKETS_WAITING: '1000000',
+  SOCKETS_PER_ACCOUNT: '1000000',
 };
 
 /** Starts the process without waiting until it serves. `whenServing` fails when it exits first. */

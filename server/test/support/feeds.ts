@@ -4,7 +4,7 @@ import type { Interval, Log, Move, Row, Segment, Transaction } from '../../src/i
 import { Recent } from '../../src/infra/log/recent.ts';
 import { Replay } from '../../src/infra/log/replay.ts';
 import { topicOf } from '../../src/infra/log/topic.ts';
-import { type Outlet, type Present, WireEvent } from '../../src/infra/log/wire-event.ts';
+import { type Forms, type Outlet, WireEvent, type Words } from '../../src/infra/log/wire-event.ts';
 
 export const row = (seq: number, topic: number, more: Partial<Row> = {}): Row => ({
   seq,
@@ -38,9 +38,10 @@ export class HandLog implements Log {
   async head(): Promise<number> {
     return this.visible;
   }
-  async floor(): Promise<number> {
+  floor(): number {
     return 0;
   }
+  raiseFloor(_seq: number): void {}
   write<Result>(_act: (transaction: Transaction) => Promise<Result>): Promise<Result> {
     return Promise.reject(new Error('not here'));
   }
@@ -60,6 +61,13 @@ export class HandLog implements Log {
     return this.rows.filter((found) => inside(found) && isReadable(found, intervals)).slice(0, range.limit);
   }
 
+  async numbers(
+    intervals: readonly Interval[],
+    range: { after: number; upTo: number; limit: number },
+  ): Promise<number[]> {
+    return (await this.page(intervals, range)).map(({ seq }) => seq);
+  }
+
   async count(intervals: readonly Interval[], { after, limit }: { after: number; limit: number }): Promise<number> {
     this.calls.count += 1;
     const found = this.rows.filter((found) => found.seq > after && isReadable(found, intervals));
@@ -76,6 +84,7 @@ export class HandLog implements Log {
     return intervals;
   }
 
+  async settled(): Promise<void> {}
   async close(): Promise<void> {}
 }
 
@@ -119,17 +128,22 @@ export class HandOutlet implements Outlet {
   }
 }
 
-/** The body of each row under its type. */
-export const plainly: Present = (found, offset) => {
-  const event = new WireEvent(found.type, JSON.stringify(found.body), offset);
-  return () => event;
+/** The body of each row and signal under its type. */
+export const plainly: Words = {
+  row: ({ type, body }, offset) => once(type, body, offset),
+  signal: ({ type, body }) => once(type, body, null),
 };
+
+function once(type: string, body: unknown, offset: string | null): Forms {
+  const event = new WireEvent(type, JSON.stringify(body), offset);
+  return () => event;
+}
 
 export type HandFeed = { feed: Feed; outlet: HandOutlet };
 
-export function feedOf(account: number, { cursor = 0, present = plainly, session = 1 } = {}): HandFeed {
+export function feedOf(account: number, { cursor = 0, words = plainly, session = 1 } = {}): HandFeed {
   const outlet = new HandOutlet();
-  return { feed: new Feed({ reader: { account, session }, outlet, present, cursor }), outlet };
+  return { feed: new Feed({ reader: { account, session }, outlet, words, cursor, onCut: () => {} }), outlet };
 }
 
 export type HandRoom = {
@@ -145,9 +159,9 @@ export type HandRoom = {
 /** The loop and the replay over a log that is filled by hand. */
 export function openRoom(
   t: { after: (end: () => void) => void },
-  { head = 0, capacity = 65_536, sendBuffer = 1_000, log = new HandLog() } = {},
+  { head = 0, capacity = 65_536, bytes = 64 * 1_048_576, sendBuffer = 1_000, log = new HandLog() } = {},
 ): HandRoom {
-  const recent = new Recent(head, { capacity });
+  const recent = new Recent(head, { capacity, bytes });
   const failures: unknown[] = [];
   const gate = { hold: () => {} };
   const delivery = new Delivery({

@@ -25,9 +25,17 @@ export class TestClock implements Clock {
 }
 
 export const testSecret = Buffer.from('a secret of the tests: 32 bytes and more');
-export const here = { address: '192.0.2.1', device: 'test' };
+export const here = { address: '192.0.2.1', device: 'test', foreign: false };
 
-export type TestIdentity = { identity: Identity; clock: TestClock; sql: Sql; log: Log; limits: MemoryLimits };
+/** `online`: public ids of accounts that have a live connection. */
+export type TestIdentity = {
+  identity: Identity;
+  online: Set<string>;
+  clock: TestClock;
+  sql: Sql;
+  log: Log;
+  limits: MemoryLimits;
+};
 
 /** The identity module on an empty database, with limits that tests do not reach unless they ask. */
 export async function openTestIdentity(
@@ -43,7 +51,19 @@ export async function openTestIdentity(
     LOGIN_ATTEMPTS: { count: 1_000_000, seconds: 900 },
     ...settings,
   };
-  return { identity: buildIdentity({ sql, log, limits, clock, secret: testSecret, config }), clock, sql, log, limits };
+  const online = new Set<string>();
+  const isOnline = (id: string): boolean => online.has(id);
+  const identity = buildIdentity({
+    sql,
+    log,
+    limits,
+    clock,
+    isOnline,
+    onDelete: async () => {},
+    secret: testSecret,
+    config,
+  });
+  return { identity, online, clock, sql, log, limits };
 }
 
 /** What a refused promise was refused with: the code of its error. */

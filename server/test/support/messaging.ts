@@ -3,7 +3,6 @@ import { MemoryLimits } from '../../src/infra/limits/limits.memory.ts';
 import { PostgresLog } from '../../src/infra/log/log.postgres.ts';
 import { SqliteLog } from '../../src/infra/log/log.sqlite.ts';
 import type { Log } from '../../src/infra/log/log.ts';
-import { topicOf } from '../../src/infra/log/topic.ts';
 import { PostgresSql } from '../../src/infra/sql/sql.postgres.ts';
 import { SqliteSql } from '../../src/infra/sql/sql.sqlite.ts';
 import type { Sql } from '../../src/infra/sql/sql.ts';
@@ -17,6 +16,7 @@ import {
   PostgresMessageStore,
   SqliteMessageStore,
 } from '../../src/modules/messaging/index.ts';
+import { presenceMigrations } from '../../src/modules/presence/index.ts';
 import { openTestDatabase } from './database.ts';
 import { TestClock, testSecret } from './identity.ts';
 
@@ -44,7 +44,7 @@ export type House = Modules & {
   afterKill(): Promise<Modules>;
 };
 
-const migrations = [identityMigrations, groupMigrations, messagingMigrations];
+const migrations = [identityMigrations, groupMigrations, messagingMigrations, presenceMigrations];
 let named = 0;
 
 /** Identity, groups and messaging over an empty database, without doors. */
@@ -80,13 +80,7 @@ export async function openHouse(t: Pick<TestContext, 'after'>): Promise<House> {
         const accounts = sql.withTables<{ accounts: { id: number; deleted_at: number } }>();
         await accounts.updateTable('accounts').set({ deleted_at: clock.now() }).where('id', '=', account).execute();
       }),
-    leave: async ({ account }, id) => {
-      const group = (await groups.find(id))?.group ?? 0;
-      const topic = topicOf('group', group);
-      await log.write(async ({ append }) => {
-        append({ topic, type: 'left', payload: {}, moves: [{ account, topic, kind: 'leave' }] });
-      });
-    },
+    leave: (person, group) => groups.leave(person, group, null),
     afterKill: async () => build(await database.afterKill()),
   };
 }
@@ -99,6 +93,8 @@ function modulesOver({ sql, log, clock, online }: Base): Modules {
     log,
     clock,
     limits: new MemoryLimits(clock),
+    isOnline: (id) => online.has(id),
+    onDelete: (transaction, who) => groups.leaveAll(transaction, who),
     secret: testSecret,
     config: { NODE_ENV: 'production', ACCESS_TOKEN_SECONDS: 900, LOGIN_ATTEMPTS: { count: 1_000, seconds: 900 } },
   });
@@ -110,6 +106,7 @@ function modulesOver({ sql, log, clock, online }: Base): Modules {
     store,
     clock,
     isOnline: (id) => online.has(id),
+    isBlocked: (by, who) => identity.isBlocked(by, who),
     findAccount: (id) => identity.findAccount(id),
     findGroup: (id) => groups.find(id),
   });

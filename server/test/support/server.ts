@@ -20,9 +20,14 @@ const testSettings = {
   SOCIAL_PORT: '0',
   RATE_LIMIT_AUTH: plenty,
   RATE_LIMIT_MESSAGES: plenty,
+  RATE_LIMIT_CALLS: plenty,
   RATE_LIMIT_GENERAL: plenty,
+  RATE_LIMIT_PUSH: plenty,
+  RATE_LIMIT_PUSH_KEYS: plenty,
   LOGIN_ATTEMPTS: plenty,
   SOCKET_EVENTS: plenty,
+  SOCKETS_WAITING: '1000000',
+  SOCKETS_PER_ACCOUNT: '1000000',
 };
 
 export type TestServer = {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { TestContext } from 'node:test';
 import { socialEnvelope } from '../../src/doors/social/envelope.ts';
 import { healthRoutes } from '../../src/doors/social/health.routes.ts';
-import type { LimitSettings } from '../../src/doors/social/limits.ts';
+import { type LimitSettings, socialLimits } from '../../src/doors/social/limits.ts';
 import { socialRoutes } from '../../src/doors/social/routes.ts';
 import { createHttp } from '../../src/infra/http/http.ts';
 import { createLogger } from '../../src/infra/http/logger.ts';
@@ -17,7 +17,6 @@ type Options = {
   corsOrigins?: string;
   silentSeconds?: number;
   pingDatabase?: () => Promise<void>;
-  online?: ReadonlySet<number>;
 };
 
 /** An answer over the wire; `body` is what the JSON says. */
@@ -51,12 +50,13 @@ export async function startSocial(t: Pick<TestContext, 'after'>, options: Option
   const config = {
     RATE_LIMIT_AUTH: plenty,
     RATE_LIMIT_MESSAGES: plenty,
+    RATE_LIMIT_CALLS: plenty,
     RATE_LIMIT_GENERAL: plenty,
     ...options.settings,
   };
-  const isOnline = (account: number) => options.online?.has(account) ?? false;
   await http.app.register(healthRoutes(health));
-  await http.app.register(socialRoutes({ ...house, ...health, config, isOnline }), { prefix: '/api/v1' });
+  const limits = socialLimits(house.limits, config, house.clock);
+  await http.app.register(socialRoutes({ ...house, ...health, limits, resetMail: undefined }), { prefix: '/api/v1' });
   http.app.get('/boom', async () => {
     throw new Error('the canary of an inner error');
   });

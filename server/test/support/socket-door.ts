@@ -12,6 +12,7 @@ import { Hub } from '../../src/infra/sockets/hub.ts';
 import { Pids } from '../../src/infra/sockets/pid.ts';
 import { serveSocketIo } from '../../src/infra/sockets/socketio.ts';
 import type { EventHandler, SocketBounds, SocketDoor } from '../../src/infra/sockets/sockets.ts';
+import { boundWaiting, Waiting } from '../../src/infra/sockets/waiting.ts';
 import { serveWebSocket } from '../../src/infra/sockets/websocket.ts';
 import { commonErrors, Refusal } from '../../src/kernel/errors.ts';
 import { openTestDatabase } from './database.ts';
@@ -23,6 +24,12 @@ type Options = {
   origins?: string[] | '*';
   /** Before an authentication is answered. */
   hold?: () => Promise<void>;
+  /** Connections of one address that may wait at a time. */
+  waiting?: number;
+  /** Live connections that one account may have. */
+  perAccount?: number;
+  /** For how long an authentication holds, in milliseconds. */
+  lasting?: number;
 };
 
 export type Sockets = {
@@ -49,7 +56,7 @@ export async function openSockets(t: TestContext, options: Options = {}): Promis
   const { sql, log } = await openTestDatabase(t);
   const failures: unknown[] = [];
   const onFailure = (error: unknown): void => void failures.push(error);
-  const gate = new SocketGate();
+  const gate = new SocketGate(onFailure);
   const recent = new Recent(await log.head());
   const delivery = new Delivery({
     log,
@@ -59,8 +66,10 @@ export async function openSockets(t: TestContext, options: Options = {}): Promis
     onFailure: (_row, error) => onFailure(error),
   });
   const replay = new Replay({ log, recent, delivery, gate, onFailure });
-  const cursors = new Cursors({ sql, log, feedsOf: (account) => delivery.feedsOf(account) });
-  const hub = new Hub({ log, delivery, replay, cursors, replayMax: 50_000 });
+  const cursors = new Cursors({ sql, log, feedsOf: (account) => delivery.feedsOf(account), onFailure });
+  const door = doorOf(options);
+  const perAccount = options.perAccount ?? 1_000;
+  const hub = new Hub({ log, delivery, replay, cursors, replayMax: 50_000, perAccount, errorOf: door.errorOf });
   log.committed = (rows) => delivery.take(rows);
   const server = createServer((_request, response) => response.end());
   const common = {
@@ -68,12 +77,14 @@ export async function openSockets(t: TestContext, options: Options = {}): Promis
     hub,
     gate,
     onFailure,
-    door: doorOf(options),
+    door,
     origins: options.origins ?? ('*' as const),
     bounds: { ...testBounds, ...options.bounds },
   };
   const io = serveSocketIo({ ...common, pids: new Pids(Buffer.from('a key for the pids of these tests')) });
-  const webSockets = serveWebSocket({ ...common, path: '/ws' });
+  const waiting = new Waiting(options.waiting ?? 1_000, ({ socket }) => socket.remoteAddress ?? '');
+  boundWaiting(io, waiting);
+  const webSockets = serveWebSocket({ ...common, waiting, path: '/ws' });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
@@ -107,7 +118,7 @@ const testBounds: SocketBounds = {
   replayMax: 50_000,
 };
 
-function doorOf({ events = {}, hold }: Options): SocketDoor {
+function doorOf({ events = {}, hold, lasting = 3_600_000 }: Options): SocketDoor {
   const own: Record<string, EventHandler> = {
     echo: async (_connection, input) => () => input,
     'tell me': async (connection, input) => {
@@ -123,12 +134,13 @@ function doorOf({ events = {}, hold }: Options): SocketDoor {
   };
   return {
     events: new Map(Object.entries({ ...own, ...events })),
-    present: plainly,
+    words: plainly,
     authenticate: async (token) => {
       await hold?.();
       if (!/^[1-9]\d*$/.test(token)) throw new Refusal(commonErrors.UNAUTHENTICATED);
       const number = Number(token);
-      return { account: number, id: `user-${number}`, session: number, sessionId: `session-${number}`, role: 'GUEST' };
+      const ids = { account: number, id: `user-${number}`, session: number, sessionId: `session-${number}` };
+      return { ...ids, role: 'GUEST', until: Date.now() + lasting };
     },
     errorOf: (error) => {
       if (error instanceof Refusal) return { code: error.error.code, message: error.message };
