@@ -6,6 +6,7 @@ import type { ExchangeOptions, ExchangeResult } from './exchange.ts';
 import type { Answer, Order } from './load.ts';
 import type { PagesOptions, PagesResult } from './pages.ts';
 import { repositoryPath, stop } from './process.ts';
+import type { ReadingOptions, ReadingResult } from './reading.ts';
 
 /** Figures of one HTTP load. */
 export interface RequestsResult {
@@ -20,6 +21,7 @@ export interface Generator {
   disconnect(target: string): Promise<void>;
   exchange(target: string, options: ExchangeOptions): Promise<ExchangeResult>;
   broadcast(target: string, members: number, options: BroadcastOptions): Promise<BroadcastResult>;
+  read(target: string, members: number, options: ReadingOptions): Promise<ReadingResult>;
   requests(url: string, token: string, load: { connections: number; seconds: number }): Promise<RequestsResult>;
   pages(options: PagesOptions): Promise<PagesResult>;
   close(): Promise<void>;
@@ -46,6 +48,7 @@ export function openGenerator(): Generator {
     exchange: (target, { onWindow, ...options }) =>
       give<ExchangeResult>({ kind: 'exchange', target, options }, onWindow),
     broadcast: (target, members, options) => give<BroadcastResult>({ kind: 'broadcast', target, members, options }),
+    read: (target, members, options) => give<ReadingResult>({ kind: 'read', target, members, options }),
     requests: async (url, token, load) => {
       const raw = await give<HttpLoadResult>({ kind: 'requests', url, token, ...load });
       const failed = raw.errors + raw.non2xx;

@@ -4,6 +4,7 @@ import { type BroadcastOptions, broadcast } from './broadcast.ts';
 import { type Client, connectClients, type Person } from './client.ts';
 import { type ExchangeOptions, exchange } from './exchange.ts';
 import { type PagesOptions, readPages } from './pages.ts';
+import { type ReadingOptions, readAll } from './reading.ts';
 
 /** A request; `target` names a set of connections that stays open from `connect` to `disconnect`. */
 export type Order =
@@ -11,6 +12,7 @@ export type Order =
   | { kind: 'disconnect'; target: string }
   | { kind: 'exchange'; target: string; options: Omit<ExchangeOptions, 'onWindow'> }
   | { kind: 'broadcast'; target: string; members: number; options: BroadcastOptions }
+  | { kind: 'read'; target: string; members: number; options: ReadingOptions }
   | { kind: 'requests'; url: string; token: string; connections: number; seconds: number }
   | { kind: 'pages'; options: PagesOptions };
 
@@ -43,6 +45,8 @@ async function obey(order: Order, onWindow: (edge: 'begin' | 'end') => void): Pr
       return exchange(clientsOf(order.target), { ...order.options, onWindow });
     case 'broadcast':
       return broadcast(clientsOf(order.target).slice(0, order.members), order.options);
+    case 'read':
+      return readAll(clientsOf(order.target).slice(0, order.members), order.options);
     case 'requests':
       return autocannon({
         url: order.url,

@@ -4,7 +4,10 @@ import { growth } from './growth.ts';
 import { idle } from './idle.ts';
 import { messages } from './messages.ts';
 import { type BenchOptions, readOptions } from './options.ts';
+import { presence } from './presence.ts';
+import { receipts } from './receipts.ts';
 import { rest } from './rest.ts';
+import { search } from './search.ts';
 import { size } from './size.ts';
 import { start } from './start.ts';
 
@@ -21,8 +24,17 @@ const BENCHES: Record<string, Bench> = {
     run: fanout,
   },
   idle: { about: 'memory per authenticated idle connection against bare Socket.IO', run: idle },
+  presence: {
+    about: 'a crowd that comes at once, and again after a restart: events told and time until quiet',
+    run: presence,
+  },
+  receipts: {
+    about: 'a message that 100 and 1,000 members read at once: rows changed, events and CPU per receipt',
+    run: receipts,
+  },
   rest: { about: 'GET /auth/me against bare Fastify with the same token check and one SQLite read', run: rest },
   start: { about: 'from spawn to the first healthy answer against bare Fastify', run: start },
+  search: { about: 'search p99 with 10 thousand and with a million messages of one’s own', run: search },
   size: { about: 'bytes on disk per message', run: size },
   growth: { about: 'send and history p99 with 10 thousand and with 10 million messages stored', run: growth },
 };
