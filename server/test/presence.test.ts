@@ -188,11 +188,9 @@ test('typing is counted, and what is over the limit is refused', async (t) => {
 });
 
 test('in a shared group nobody hears of the typing of somebody who has blocked them', async (t) => {
-  const { server, ada, bob, carol } = await open(t);
+  const { server, ada, bob, carol, connect } = await open(t);
   const group = await server.group(ada, bob, carol);
-  const [writer, blocked, other] = await Promise.all(
-    [ada, bob, carol].map(({ accessToken }) => connected(t, server, { token: accessToken })),
-  );
+  const [writer, blocked, other] = await Promise.all([ada, bob, carol].map(connect));
   assert.ok(writer && blocked && other);
   await writer.ask('typing:start', { groupId: group });
   await blocked.ear.until('typing:start');

@@ -200,6 +200,16 @@ test('the blocked are shown over REST what was so before the block, until the ne
   assert.deepEqual(await shown(), ['SEEN', 'SEEN', 'SEEN', 'SEEN']);
 });
 
+test('the blocked are shown no more when behind what is hidden only one’s own message is left to be seen', async (t) => {
+  const { server, ada, bob, mark, call, statuses } = await open(t);
+  const id = await server.send(ada, { receiverId: bob.principal.id }, 'a');
+  await server.send(bob, { receiverId: ada.principal.id }, 'own');
+  await server.app.identity.block(bob.principal, ada.principal.id);
+  assert.equal((await mark(bob, id, 'seen')).status, 200);
+  assert.equal((await call(bob, 'POST', `conversations/${ada.principal.id}/seen`)).status, 200);
+  assert.deepEqual((await statuses(ada, `direct/${bob.principal.id}`)).at(-1), 'SENT');
+});
+
 test('the other devices of a reader hear up to where a conversation is seen', async (t) => {
   const { server, ada, bob, mark, call } = await open(t);
   const [phone, own] = [

@@ -196,6 +196,23 @@ test('a signal that is a text is followed by what the reader has seen; a slow re
   assert.equal(one.outlet.sent.length, 2);
 });
 
+test('a signal to an account waits for its connection that catches up, and is sent once when it is live', async (t) => {
+  const { delivery, log } = openRoom(t);
+  const { feed, outlet } = feedOf(1);
+  delivery.follow(feed);
+  for (const body of [7, 8]) delivery.signal({ topics: [ada, ada, group], type: 'push', body });
+  delivery.signal({ topics: [ada], type: 'push', body: 9, except: [1] });
+  delivery.signal({ topics: [group], type: 'typing', body: 10 });
+  feed.load(await log.intervals(1));
+  assert.deepEqual(outlet.numbers, []);
+  delivery.enter(feed);
+  assert.deepEqual(outlet.numbers, [7, 8]);
+  delivery.pause(feed);
+  delivery.signal({ topics: [ada], type: 'push', body: 11 });
+  delivery.enter(feed);
+  assert.deepEqual(outlet.numbers, [7, 8], 'a slow reader does without');
+});
+
 test('a reaction runs before the readers of the row hear of it; one that throws stops nothing', async (t) => {
   const { log, delivery, join, failures } = openRoom(t);
   const one = await join(1);

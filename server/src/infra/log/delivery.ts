@@ -3,6 +3,7 @@ import type { Log, Row } from './log.ts';
 import { formatOffset } from './offset.ts';
 import type { Recent } from './recent.ts';
 import type { Signal } from './signal.ts';
+import { accountOf, isUserTopic } from './topic.ts';
 import { type Forms, type Gate, WireEvent, type Words } from './wire-event.ts';
 
 export type DeliveryOptions = {
@@ -86,7 +87,10 @@ export class Delivery {
     if (this.#early.size > 0) this.#takeEarly();
   }
 
-  /** Hands a signal to the live connections that read one of its topics. Who reads too slowly does not get it. */
+  /**
+   * Hands a signal to the live connections that read one of its topics. Who reads too slowly does not get it. A client
+   * that was told it is connected may still be catching up: what is for its account itself waits until it is live.
+   */
   signal(signal: Signal): void {
     this.#gate.hold();
     const reached = new Set<Feed>();
@@ -97,6 +101,12 @@ export class Delivery {
         if (except.has(feed.reader.account) || reached.has(feed)) continue;
         reached.add(feed);
         if (feed.outlet.buffered() <= this.#sendBuffer) this.#sendSignal(signal, feed, forms);
+      }
+      if (!isUserTopic(topic) || except.has(accountOf(topic))) continue;
+      for (const feed of this.#byAccount.get(accountOf(topic)) ?? []) {
+        if (feed.live || reached.has(feed)) continue;
+        reached.add(feed);
+        feed.hold(signal);
       }
     }
   }
@@ -118,6 +128,7 @@ export class Delivery {
   enter(feed: Feed): void {
     feed.live = true;
     for (const topic of feed.topicsAt(this.#delivered)) addTo(this.#live, topic, feed);
+    for (const signal of feed.release()) this.#sendSignal(signal, feed, new Map());
   }
 
   /** Takes the feed out of the live set; it goes on hearing of moves. */

@@ -1,4 +1,5 @@
 import type { Interval, Move } from './log.ts';
+import type { Signal } from './signal.ts';
 import { topicOf } from './topic.ts';
 import type { Outlet, Reader, Words } from './wire-event.ts';
 
@@ -10,6 +11,9 @@ export type FeedOptions = {
   /** Before the connection is cut: from then on nothing more reaches its client. */
   onCut: () => void;
 };
+
+/** Signals that wait for a connection until it is live; what comes above that number is lost to it. */
+const signalsHeld = 100;
 
 /**
  * What one connection has seen of the log: one cursor over all its topics. While it is catching up it is outside the
@@ -28,6 +32,8 @@ export class Feed {
   #intervals: readonly Interval[] | null = null;
   /** Moves that the loop passed before the intervals were loaded. */
   #early: { move: Move; seq: number }[] = [];
+  /** `null` once it has been live: a slow reader does without signals. */
+  #held: Signal[] | null = [];
 
   constructor({ reader, outlet, words, cursor, onCut }: FeedOptions) {
     this.reader = reader;
@@ -45,6 +51,18 @@ export class Feed {
   taken(): number {
     if (this.outlet.buffered() === 0) this.#taken = this.cursor;
     return this.#taken;
+  }
+
+  /** Keeps a signal to the account itself until the connection is live for the first time. */
+  hold(signal: Signal): void {
+    if (this.#held !== null && this.#held.length < signalsHeld) this.#held.push(signal);
+  }
+
+  /** What was held, in order; from here on nothing is. */
+  release(): readonly Signal[] {
+    const held = this.#held ?? [];
+    this.#held = null;
+    return held;
   }
 
   /** The client has answered behind everything that was sent. */

@@ -5,6 +5,8 @@ export type TopicKind = keyof typeof kinds;
 
 export const topicOf = (kind: TopicKind, id: number): number => id * 8 + kinds[kind];
 
+export const isUserTopic = (topic: number): boolean => topic % 8 === kinds.user;
+
 /** The account whose own topic this is. */
 export const accountOf = (userTopic: number): number => (userTopic - kinds.user) / 8;
 

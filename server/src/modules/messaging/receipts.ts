@@ -44,16 +44,16 @@ export class Receipts {
     const before = await this.#marksOf(topic, account);
     const now = statusAt(before, message.seq);
     if (higher(now, status) === now) return now;
-    const hidden = await this.#isHidden(principal, message);
+    const hidden = await this.#isHidden(account, message.sender);
     await this.#raise(principal, topic, { seq: message.seq, status, hidden: hidden && message.groupId === null });
     if (status === 'SEEN') this.#tellReader(principal, message);
     if (!hidden) await this.#signals.add(message, topic, principal);
     return status;
   }
 
-  /** Whether the sender is to hear nothing of what this reader does: one of them has blocked the other. */
-  async #isHidden({ account }: Principal, { sender }: Message): Promise<boolean> {
-    return (await this.#isBlocked(account, sender)) || (await this.#isBlocked(sender, account));
+  /** Whether the other is to hear nothing of what this reader does: one of them has blocked the other. */
+  async #isHidden(reader: number, other: number): Promise<boolean> {
+    return (await this.#isBlocked(reader, other)) || (await this.#isBlocked(other, reader));
   }
 
   async #raise({ account }: Principal, topic: number, to: Raise): Promise<void> {
@@ -74,16 +74,15 @@ export class Receipts {
   async markAll(principal: Principal, topic: number, newest: readonly Message[]): Promise<void> {
     const [last] = newest;
     if (last === undefined) return;
-    const isDirect = last.groupId === null;
-    const theirs = newest.find(({ sender }) => sender !== principal.account);
-    const hidden = isDirect && theirs !== undefined && (await this.#isHidden(principal, theirs));
+    const partner = last.receiver === principal.account ? last.sender : last.receiver;
+    const hidden = partner !== null && (await this.#isHidden(principal.account, partner));
     await this.#raise(principal, topic, { seq: last.seq, status: 'SEEN', hidden });
     this.#tellReader(principal, last);
     const told = new Set([principal.account]);
     for (const message of newest) {
       if (told.has(message.sender)) continue;
       told.add(message.sender);
-      if (!(await this.#isHidden(principal, message))) await this.#signals.add(message, topic, principal);
+      if (!(await this.#isHidden(principal.account, message.sender))) await this.#signals.add(message, topic, principal);
     }
   }
 
