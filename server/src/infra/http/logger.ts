@@ -1,4 +1,4 @@
-import { destination, type Logger, pino } from 'pino';
+import { destination, type Logger, pino, stdSerializers } from 'pino';
 
 const secretNames = [
   'authorization',
@@ -22,7 +22,20 @@ export const loggableUrl = (url: string): string => url.split(/[?;#]/, 1)[0] ?? 
  * stderr that stalls costs log lines and never a request.
  */
 export function createLogger(level: string, stream: { write(line: string): void } = standardError()): Logger {
-  return pino({ level, base: null, redact: { paths: redacted, censor: '[redacted]' } }, stream);
+  const redact = { paths: redacted, censor: '[redacted]' };
+  return pino({ level, base: null, redact, serializers: { err: serialized } }, stream);
+}
+
+/**
+ * Pino marks what it has serialized, also what hangs on an error and looks like one: a frozen thing there, such as the
+ * value in a refusal, made it throw, and that ended the process.
+ */
+function serialized(error: Error): object {
+  try {
+    return stdSerializers.err(error);
+  } catch {
+    return { type: error.name, message: error.message, stack: error.stack };
+  }
 }
 
 const standardError = () => destination({ fd: 2, sync: false, maxLength: 8_388_608 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { feedOf, HandLog, isReadable, openRoom, plainly, row } from '../../../test/support/feeds.ts';
+import { commonErrors, Refusal } from '../../kernel/errors.ts';
 import type { Row } from './log.ts';
 import { topicOf } from './topic.ts';
 import type { Words } from './wire-event.ts';
@@ -66,6 +67,23 @@ test('what would find no room in memory is read from the table, page by page', a
   assert.deepEqual(outlet.numbers, numbers(1, 2_300));
   assert.equal(room.log.calls.page, 5, 'pages of 500');
   assert.equal(feed.live, true);
+});
+
+test('a database that is too busy to answer is asked again, and nobody is cut', async (t) => {
+  const room = roomAfter(t, rowsOf(1, 1_200), { capacity: 100 });
+  const { log } = room;
+  let refusals = 0;
+  const busy = () => {
+    refusals += 1;
+    return Promise.reject(new Refusal(commonErrors.UNAVAILABLE));
+  };
+  const [page, count] = [log.page.bind(log), log.count.bind(log)];
+  log.page = (...given) => (refusals < 2 ? busy() : page(...given));
+  log.count = (...given) => (refusals < 4 ? busy() : count(...given));
+  const { feed, outlet } = feedOf(1);
+  room.delivery.follow(feed);
+  assert.deepEqual(await room.replay.catchUp(feed, 500), { rows: 700 });
+  assert.deepEqual([refusals, outlet.cuts.length, feed.live, room.failures.length], [4, 0, true, 0]);
 });
 
 test('the next page waits until the buffer has drained; a client that reads nothing is cut', async (t) => {

@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Refusal } from '../../kernel/errors.ts';
 import { type Delivery, type FormsByDoor, sendRow } from './delivery.ts';
 import type { Feed } from './feed.ts';
 import type { Log, Row } from './log.ts';
@@ -16,6 +18,9 @@ const atOnce = 64;
 const loadedRows = 1_000;
 /** Skipped rows are counted up to here. */
 const countedRows = 50_000;
+/** Milliseconds for which a replay asks again when the database is too busy to answer, and about how often. */
+const busyFor = 10_000;
+const busyEvery = 100;
 /** Rows whose encoded forms are kept for the next client that replays them. */
 const formsKept = 2_000;
 
@@ -74,7 +79,7 @@ export class Replay {
           feed.answered();
         }
         if (left <= 0) {
-          const skipped = await this.#skip(feed);
+          const skipped = await this.#inTurn(() => this.#skip(feed));
           if (skipped !== null) return skipped;
           // What has arrived while they were counted must not be passed over.
           left = 1;
@@ -97,7 +102,7 @@ export class Replay {
     if (this.#running >= atOnce) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#running += 1;
     try {
-      return await act();
+      return await untilAnswered(act);
     } finally {
       this.#running -= 1;
       this.#waiting.shift()?.();
@@ -198,3 +203,17 @@ export class Replay {
 const isOfLaterTimes = ({ seq, topic, peer, about, revised }: Row, feed: Feed): boolean =>
   (revised === true || about !== undefined) &&
   !feed.intervals.some(({ topic: read, from, to }) => (read === topic || read === peer) && from <= seq && to === null);
+
+/** Cutting clients because many came back at once would only make them come back again: they wait. */
+async function untilAnswered<Result>(act: () => Promise<Result>): Promise<Result> {
+  const until = performance.now() + busyFor;
+  for (;;) {
+    try {
+      return await act();
+    } catch (error) {
+      const isBusy = error instanceof Refusal && error.error.retryable;
+      if (!isBusy || performance.now() > until) throw error;
+      await sleep(busyEvery * (1 + Math.random()));
+    }
+  }
+}
