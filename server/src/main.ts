@@ -1,9 +1,14 @@
 import { existsSync } from 'node:fs';
-import { buildProgram } from './commands.ts';
-import { explain } from './problems.ts';
+import { enableCompileCache } from 'node:module';
+import { fileURLToPath } from 'node:url';
 
 // What the server writes is for its user alone, also in a folder that others may read.
 process.umask(0o077);
+// A quarter of the start is reading sources. Beside the code and not in the system's folder for temporary files, where
+// anybody could put something to be run; where it cannot be written there simply is none.
+enableCompileCache(fileURLToPath(new URL('../.cache', import.meta.url)));
+const { buildProgram } = await import('./commands.ts');
+const { explain } = await import('./problems.ts');
 
 try {
   // What the environment already says is not replaced.

@@ -82,7 +82,8 @@ export class Receipts {
     for (const message of newest) {
       if (told.has(message.sender)) continue;
       told.add(message.sender);
-      if (!(await this.#isHidden(principal.account, message.sender))) await this.#signals.add(message, topic, principal);
+      if (!(await this.#isHidden(principal.account, message.sender)))
+        await this.#signals.add(message, topic, principal);
     }
   }
 
