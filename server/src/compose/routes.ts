@@ -38,7 +38,7 @@ export async function buildRoutes(
   http.setEnvelope('/', socialEnvelope);
   http.setEnvelope('/api/gateway', pushEnvelope);
   countRequests(http.app, metrics);
-  if (showsDocs(config)) await describeApi(http.app);
+  if (showsDocs(config)) describeApi(http.app);
   const health = { clock, pingDatabase: () => storage.sql.ping(), isReady };
   const measured = metricsRoutes({ metrics, limits, config });
   await http.app.register(welcomeRoutes({ identity, config, apiDocs: showsDocs(config) }));

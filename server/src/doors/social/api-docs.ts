@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, RouteOptions } from 'fastify';
 import { needsToken } from '../../infra/http/guard.ts';
 
 const { version }: { version: string } = JSON.parse(
@@ -23,16 +23,41 @@ const refusals = {
   500: 'Server error',
 } as const;
 
+const root = '/api/docs';
+
 /**
  * The page about the API at `/api/docs`, and what it shows as OpenAPI at `/api/docs-json`: made of the schemas that check
  * and write every request. Must be called before the routes are made.
+ *
+ * It is made when somebody asks: its code takes longer to load than the server to start, and with what it keeps in
+ * memory every request to a server whose page nobody reads took a fifth longer.
  */
-export async function describeApi(app: FastifyInstance): Promise<void> {
-  // Only where the page is on: their code takes longer to load than the server to start.
-  const [{ default: swagger }, { default: page }] = await Promise.all([
+export function describeApi(app: FastifyInstance): void {
+  const routes: RouteOptions[] = [];
+  app.addHook('onRoute', (route) => {
+    if (route.method !== 'HEAD' && !route.url.startsWith(root)) routes.push(route);
+  });
+  let making: Promise<FastifyInstance> | undefined;
+  const answer = async ({ raw }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
+    making ??= makePage(routes);
+    const { statusCode, headers, rawPayload } = await (await making).inject({ url: raw.url ?? root });
+    if (statusCode !== 404) return reply.code(statusCode).headers(headers).send(rawPayload);
+    reply.callNotFound();
+    return undefined;
+  };
+  for (const url of [root, `${root}/*`, `${root}-json`]) app.get(url, answer);
+}
+
+/** A server that never listens: the routes as they are described, and the page that shows them. */
+async function makePage(routes: readonly RouteOptions[]): Promise<FastifyInstance> {
+  const [{ fastify }, { default: swagger }, { default: page }] = await Promise.all([
+    import('fastify'),
     import('@fastify/swagger'),
     import('@fastify/swagger-ui'),
   ]);
+  const app = fastify({ exposeHeadRoutes: false });
+  app.setValidatorCompiler(() => () => true);
+  app.setSerializerCompiler(() => JSON.stringify);
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -44,16 +69,23 @@ export async function describeApi(app: FastifyInstance): Promise<void> {
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
     },
     hideUntagged: true,
-    transform: ({ schema, url, route }) => ({ schema: described(schema ?? {}, url, route), url }),
   });
   await app.register(page, {
-    routePrefix: '/api/docs',
+    routePrefix: root,
     // Without its bar on top, which opens any other address and breaks our policy for styles.
     uiConfig: { layout: 'BaseLayout', docExpansion: 'list' },
     theme: { title: 'Rendezvous API' },
   });
-  app.get('/api/docs-json', async () => app.swagger());
+  for (const route of routes) {
+    const { method, url, schema = {} } = route;
+    app.route({ method, url, schema: described(schema, url, route), handler: nothing });
+  }
+  app.get(`${root}-json`, { schema: { hide: true } }, async () => app.swagger());
+  await app.ready();
+  return app;
 }
+
+const nothing = async (): Promise<void> => {};
 
 /** A route's schema with what follows from where it stands and who may use it. What is of no API has no tag. */
 function described(schema: FastifySchema, url: string, route: RouteOptions): FastifySchema {
