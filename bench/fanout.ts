@@ -8,6 +8,8 @@ import { type Compared, type Goal, microseconds, milliseconds, printCompared, wh
 import { startBareSockets, startOurs, type Target } from './target.ts';
 
 const SIZES = [1000, 5000];
+/** Before the first round of a size. */
+const CATCH_UP_SECONDS = 5;
 const GOAL: Goal = { bound: 'at most', value: 1.2 };
 
 interface Side {
@@ -60,6 +62,14 @@ async function measureSize(
   const seconds = options.seconds ?? 3;
   const samples: Record<Side['label'], BroadcastResult[]> = { bare: [], ours: [] };
   let sound = true;
+  // Members who have just connected catch up first; nothing is everybody's before they have.
+  for (const { label, target, groups } of sides) {
+    await generator.broadcast(label, size, {
+      groupId: groups[index] ?? '',
+      seconds: CATCH_UP_SECONDS,
+      serverPid: target.pid,
+    });
+  }
   for (let round = 0; round < rounds; round += 1) {
     for (const { label, target, groups } of round % 2 === 0 ? sides : sides.toReversed()) {
       const load = { groupId: groups[index] ?? '', seconds, serverPid: target.pid };

@@ -1,4 +1,3 @@
-import { createTransport } from 'nodemailer';
 import { loopbackHost } from '../http/origin.ts';
 import type { Mail } from './mail.ts';
 
@@ -11,17 +10,20 @@ const patience = 20_000;
  */
 export function smtpMail(url: string, from: string | undefined, within = patience): Mail {
   const { hostname } = new URL(url);
-  const transport = createTransport({
+  const options = {
     url,
     requireTLS: !loopbackHost.test(hostname),
     disableFileAccess: true,
     disableUrlAccess: true,
-  });
+  };
+  // Most servers send no mail, and its code is a twentieth of the start.
+  const loading = import('nodemailer').then(({ createTransport }) => createTransport(options));
   const sender = from ?? `rendezvous@${hostname}`;
   return {
     async send({ to, subject, text }, signal) {
       const inTime = AbortSignal.any([signal, AbortSignal.timeout(within)]);
       // As an object: an address in a text could name several people.
+      const transport = await loading;
       await transport.sendMail({ from: sender, to: { name: '', address: to }, subject, text, signal: inTime });
     },
   };
