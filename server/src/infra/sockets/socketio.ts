@@ -57,20 +57,22 @@ export function serveSocketIo(options: SocketIoOptions): Server {
     cors: origins === '*' ? { origin: '*' } : { origin: origins, credentials: true },
     allowRequest: (request, decide) => decide(null, isAllowedOrigin(request.headers.origin, origins)),
   });
-  const begun = new WeakSet<object>();
+  const early = new WeakMap<object, () => void>();
   io.engine.on('connection', (connection: Socket['conn']) => {
     gate.attach(connection as unknown as EngineConnection);
-    boundEarlyPackets(connection, begun);
+    boundEarlyPackets(connection, early);
     // Long polling waits 30 seconds for one more request of a client that is being closed; it has been told by then.
     Object.assign(connection.transport, { closeTimeout: 1_000 });
   });
   io.use((socket: Admitted, next) => {
     // One connection is one client: a second CONNECT on it would begin a feed beside the first.
-    if (begun.has(socket.conn)) {
+    const count = early.get(socket.conn);
+    if (count === undefined) {
       socket.conn.close(true);
       return;
     }
-    begun.add(socket.conn);
+    early.delete(socket.conn);
+    socket.conn.off('packet', count);
     admit(socket, options).then(
       (admission) => {
         socket.data.admission = admission;
@@ -99,12 +101,13 @@ export function serveSocketIo(options: SocketIoOptions): Server {
 }
 
 /** Before its CONNECT a client has nothing to say; who goes on talking is answered each time and may not read it. */
-function boundEarlyPackets(connection: Socket['conn'], begun: WeakSet<object>): void {
+function boundEarlyPackets(connection: Socket['conn'], early: WeakMap<object, () => void>): void {
   let packets = 0;
   const count = (): void => {
-    if (begun.has(connection)) connection.off('packet', count);
-    else if (++packets > earlyPackets) connection.close(true);
+    packets += 1;
+    if (packets > earlyPackets) connection.close(true);
   };
+  early.set(connection, count);
   connection.on('packet', count);
 }
 
@@ -200,8 +203,10 @@ function begin(
     void dispatch(door, connection, arrived, { rate, bounds, acknowledge });
   });
   // Every event has been taken above; Socket.IO's own dispatch would only look for listeners that must not exist.
-  Object.assign(socket, { dispatch: () => {} });
+  Object.assign(socket, { dispatch: ignore });
 }
+
+const ignore = (): void => {};
 
 /** Who asks and does not read the answers must not fill the memory with them. */
 function boundAnswers(socket: Admitted, outlet: SocketIoOutlet, sendBuffer: number): () => void {
@@ -227,14 +232,13 @@ function readUsualEvents(socket: Admitted, { isEvent, onPacket, onEvent }: Usual
     return;
   }
   conn.off('data', ondata);
-  const onData = (data: unknown): void => {
+  conn.on('data', (data: unknown): void => {
+    if (conn.readyState === 'closed') return;
     onPacket();
     const packet = typeof data === 'string' ? readEvent(data) : null;
     if (packet !== null && isEvent(packet.event)) onEvent(packet, Buffer.byteLength(data as string));
     else ondata(data);
-  };
-  conn.on('data', onData);
-  conn.once('close', () => conn.off('data', onData));
+  });
 }
 
 /** Of what Socket.IO has parsed. A buffer inside an object counts as the text it would be. */
