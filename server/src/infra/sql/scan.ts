@@ -9,23 +9,26 @@ type Waiting = {
   request: ScanRequest;
   resolve: (rows: unknown[]) => void;
   reject: (error: Error) => void;
-  timer: NodeJS.Timeout | undefined;
 };
 
-/** How many scans may wait for the thread; the next one is refused at once. */
+/** A thread and what it works on. */
+type Working = Waiting & { timer: NodeJS.Timeout };
+
+/** How many scans may wait for a thread; the next one is refused at once. */
 const queueLimit = 256;
+/** One long scan must not hold up all others; more threads than processors would only share them. */
+const threads = 2;
 
 /**
- * The thread that runs statements whose cost grows with the data, one at a time, so that the event loop stays free.
- * SQLite cannot be interrupted from JavaScript: a scan over its time is answered UNAVAILABLE, its thread is given up
- * (it ends with the statement) and a new one takes the next.
+ * The threads that run statements whose cost grows with the data, so that the event loop stays free; the second starts
+ * when there is work for it. SQLite cannot be interrupted from JavaScript: a scan over its time is answered UNAVAILABLE,
+ * its thread is given up (it ends with the statement) and a new one takes the next.
  */
-export class ScanThread {
+export class ScanThreads {
   readonly #path: string;
   readonly #queue: Waiting[] = [];
-  #worker: Worker | undefined;
-  #running: Waiting | undefined;
-  #ids = 0;
+  readonly #idle: Worker[] = [];
+  readonly #working = new Map<Worker, Working>();
 
   constructor(path: string) {
     this.#path = path;
@@ -36,56 +39,57 @@ export class ScanThread {
       return Promise.reject(new Refusal(commonErrors.UNAVAILABLE, { message: 'Too many searches wait, please retry' }));
     }
     return new Promise((resolve, reject) => {
-      const request = { id: ++this.#ids, sql: query.sql, values: query.parameters.map(bindable) };
-      this.#queue.push({ request, resolve, reject, timer: undefined });
+      const request = { sql: query.sql, values: query.parameters.map(bindable) };
+      this.#queue.push({ request, resolve, reject });
       this.#next();
     });
   }
 
   async close(): Promise<void> {
     for (const waiting of this.#queue.splice(0)) waiting.reject(new Refusal(commonErrors.UNAVAILABLE));
-    await this.#worker?.terminate();
-    this.#worker = undefined;
+    await Promise.all([...this.#idle, ...this.#working.keys()].map((worker) => worker.terminate()));
   }
 
   #next(): void {
-    if (this.#running !== undefined) return;
+    if (this.#queue.length === 0 || this.#working.size >= threads) return;
+    const worker = this.#idle.pop() ?? this.#start();
     const waiting = this.#queue.shift();
     if (waiting === undefined) return;
-    this.#running = waiting;
-    waiting.timer = setTimeout(() => this.#giveUp('The search took too long; narrow it down'), scanTimeout);
-    this.#worker ??= this.#start();
-    this.#worker.postMessage(waiting.request);
+    const giveUp = (): void => this.#giveUp(worker, 'The search took too long; narrow it down');
+    this.#working.set(worker, { ...waiting, timer: setTimeout(giveUp, scanTimeout) });
+    worker.postMessage(waiting.request);
   }
 
   #start(): Worker {
     const worker = new Worker(new URL('./scan.worker.ts', import.meta.url), { workerData: { path: this.#path } });
     worker.unref();
     worker.on('message', (reply: ScanReply) => this.#finish(worker, reply));
-    worker.on('error', (error) => {
-      if (worker === this.#worker) this.#giveUp(String(error));
-    });
+    worker.on('error', (error) => this.#giveUp(worker, String(error)));
     return worker;
   }
 
   #finish(worker: Worker, reply: ScanReply): void {
-    const waiting = this.#running;
-    if (worker !== this.#worker || waiting === undefined || waiting.request.id !== reply.id) return;
-    clearTimeout(waiting.timer);
-    this.#running = undefined;
-    if ('rows' in reply) waiting.resolve(reply.rows);
-    else waiting.reject(new Error(reply.problem));
+    const done = this.#release(worker);
+    if (done === undefined) return;
+    this.#idle.push(worker);
+    if ('rows' in reply) done.resolve(reply.rows);
+    else done.reject(new Error(reply.problem));
     this.#next();
   }
 
-  #giveUp(message: string): void {
-    const waiting = this.#running;
-    const worker = this.#worker;
-    this.#running = undefined;
-    this.#worker = undefined;
-    clearTimeout(waiting?.timer);
-    waiting?.reject(new Refusal(commonErrors.UNAVAILABLE, { message }));
-    void worker?.terminate();
+  #giveUp(worker: Worker, message: string): void {
+    const idle = this.#idle.indexOf(worker);
+    if (idle >= 0) this.#idle.splice(idle, 1);
+    this.#release(worker)?.reject(new Refusal(commonErrors.UNAVAILABLE, { message }));
+    void worker.terminate();
     this.#next();
+  }
+
+  /** What the thread worked on; nothing when it had been given up. */
+  #release(worker: Worker): Working | undefined {
+    const working = this.#working.get(worker);
+    clearTimeout(working?.timer);
+    this.#working.delete(worker);
+    return working;
   }
 }

@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { type CompiledQuery, Kysely } from 'kysely';
 import { applyMigrations } from './migrations.ts';
-import { ScanThread } from './scan.ts';
+import { ScanThreads } from './scan.ts';
 import type { Migrations, Sql, SqlValue, Statement } from './sql.ts';
 import { sqliteDialect } from './sqlite.dialect.ts';
 
@@ -21,7 +21,7 @@ export class SqliteSql implements Sql {
   /** Never: the lock of the data folder, in which the file lies, is the process's own until it ends. */
   readonly lost = new Promise<void>(() => {});
   readonly #reader: DatabaseSync;
-  readonly #scans: ScanThread;
+  readonly #scans: ScanThreads;
 
   constructor({ path, synchronous = 'FULL' }: SqliteOptions) {
     this.writer = new DatabaseSync(path, { timeout: 5_000 });
@@ -36,7 +36,7 @@ export class SqliteSql implements Sql {
     this.#reader.exec('PRAGMA cache_size = -32768');
     this.write = new Kysely({ dialect: sqliteDialect(this.writer) });
     this.read = new Kysely({ dialect: sqliteDialect(this.#reader) });
-    this.#scans = new ScanThread(path);
+    this.#scans = new ScanThreads(path);
   }
 
   statement<Row>(text: string): Statement<Row> {
