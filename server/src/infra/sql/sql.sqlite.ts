@@ -10,7 +10,7 @@ export type SqliteOptions = { path: string; synchronous?: 'FULL' | 'NORMAL' };
 
 /**
  * One database file. Two connections on the event loop: `writer`, which `infra/log` alone uses, and one for reads by
- * key, so that nobody sees rows that a COMMIT may still refuse. A third one lies in the scan thread.
+ * key, so that nobody sees rows that a COMMIT may still refuse. Each thread for scans has one of its own.
  */
 export class SqliteSql implements Sql {
   readonly engine = 'sqlite';

@@ -10,7 +10,7 @@ const mostMatches = 1_000;
 /**
  * Accounts whose username contains the text in any case, whoever has exactly this name first, then in the order of
  * names; or the one account with exactly this email, so that addresses cannot be gathered. `capped`: there are more than
- * `total`. Costs one walk over the index of names at worst, in the thread for scans. Refuses UNAVAILABLE.
+ * `total`. Costs one walk over the index of names at worst, in a thread for scans. Refuses UNAVAILABLE.
  */
 export async function searchPeople(parts: Parts, text: string, page: Page): Promise<PersonList> {
   const from = (page.page - 1) * page.limit;
