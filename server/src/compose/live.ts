@@ -1,7 +1,7 @@
-import { Cursors } from '../infra/log/cursors.ts';
-import { Delivery } from '../infra/log/delivery.ts';
-import { Recent } from '../infra/log/recent.ts';
-import { Replay, type ReplayOptions } from '../infra/log/replay.ts';
+import { Cursors } from '../infra/delivery/cursors.ts';
+import { Delivery } from '../infra/delivery/delivery.ts';
+import { Recent } from '../infra/delivery/recent.ts';
+import { Replay, type ReplayOptions } from '../infra/delivery/replay.ts';
 import { SocketGate } from '../infra/sockets/gate.ts';
 import { Hub } from '../infra/sockets/hub.ts';
 import type { WireError } from '../infra/sockets/sockets.ts';

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { Config } from '../config.ts';
+import type { Signal } from '../infra/delivery/signal.ts';
 import { UnlimitedLimits } from '../infra/limits/limits.none.ts';
 import type { Limits } from '../infra/limits/limits.ts';
-import type { Signal } from '../infra/log/signal.ts';
 import { smtpMail } from '../infra/mail/mail.smtp.ts';
 import { later, systemClock } from '../kernel/clock.ts';
 import { Calls, JitsiRooms } from '../modules/calls/index.ts';

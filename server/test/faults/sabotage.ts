@@ -7,9 +7,9 @@ import { sql } from 'kysely';
 
 import { type App, type AppOptions, buildApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
-import type { Delivery } from '../../src/infra/log/delivery.ts';
-import type { Feed } from '../../src/infra/log/feed.ts';
-import { Replay, type ReplayOptions, type Skipped } from '../../src/infra/log/replay.ts';
+import type { Delivery } from '../../src/infra/delivery/delivery.ts';
+import type { Feed } from '../../src/infra/delivery/feed.ts';
+import { Replay, type ReplayOptions, type Skipped } from '../../src/infra/delivery/replay.ts';
 import { type MessageStore, messageOf } from '../../src/modules/messaging/store.ts';
 import { type Composition, serve } from '../../src/serve.ts';
 import { openSqlite, type Storage } from '../../src/storage.ts';

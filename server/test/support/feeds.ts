@@ -1,10 +1,10 @@
-import { Delivery } from '../../src/infra/log/delivery.ts';
-import { Feed } from '../../src/infra/log/feed.ts';
+import { Delivery } from '../../src/infra/delivery/delivery.ts';
+import { Feed } from '../../src/infra/delivery/feed.ts';
+import { Recent } from '../../src/infra/delivery/recent.ts';
+import { Replay } from '../../src/infra/delivery/replay.ts';
+import { type Forms, type Outlet, WireEvent, type Words } from '../../src/infra/delivery/wire-event.ts';
 import type { Interval, Log, Move, Row, Segment, Transaction } from '../../src/infra/log/log.ts';
-import { Recent } from '../../src/infra/log/recent.ts';
-import { Replay } from '../../src/infra/log/replay.ts';
 import { topicOf } from '../../src/infra/log/topic.ts';
-import { type Forms, type Outlet, WireEvent, type Words } from '../../src/infra/log/wire-event.ts';
 
 export const row = (seq: number, topic: number, more: Partial<Row> = {}): Row => ({
   seq,

@@ -1,4 +1,4 @@
-import { type Forms, WireEvent, type Words } from '../../infra/log/wire-event.ts';
+import { type Forms, WireEvent, type Words } from '../../infra/delivery/wire-event.ts';
 import { type Pushed, pushEvent } from '../../modules/push/index.ts';
 
 /** A push is an event of its own name with what it carries, unchanged, on every connection of its account. */

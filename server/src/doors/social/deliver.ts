@@ -1,6 +1,6 @@
+import type { Signal } from '../../infra/delivery/signal.ts';
+import type { Words } from '../../infra/delivery/wire-event.ts';
 import type { Row } from '../../infra/log/log.ts';
-import type { Signal } from '../../infra/log/signal.ts';
-import type { Words } from '../../infra/log/wire-event.ts';
 import { callRowWords } from './calls.words.ts';
 import { groupRowWords } from './groups.words.ts';
 import { messageRowWords, messageSignalWords } from './messages.words.ts';

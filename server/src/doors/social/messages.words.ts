@@ -1,4 +1,4 @@
-import { type Forms, WireEvent } from '../../infra/log/wire-event.ts';
+import { type Forms, WireEvent } from '../../infra/delivery/wire-event.ts';
 import {
   type ConversationSeen,
   type Message,

@@ -1,4 +1,4 @@
-import { type Forms, WireEvent } from '../../infra/log/wire-event.ts';
+import { type Forms, WireEvent } from '../../infra/delivery/wire-event.ts';
 
 /** Words for rows by their type: the body, and the offset that the event must end with. */
 export type RowWords = readonly (readonly [type: string, present: (body: never, offset: string) => Forms])[];

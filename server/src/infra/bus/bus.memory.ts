@@ -1,5 +1,5 @@
+import type { Signal } from '../delivery/signal.ts';
 import type { Row } from '../log/log.ts';
-import type { Signal } from '../log/signal.ts';
 import type { Bus } from './bus.ts';
 
 /** One node: calls the same delivery function that a bus between nodes calls. */

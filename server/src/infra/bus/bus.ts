@@ -1,5 +1,5 @@
+import type { Signal } from '../delivery/signal.ts';
 import type { Row } from '../log/log.ts';
-import type { Signal } from '../log/signal.ts';
 
 /**
  * What carries words between nodes. Promises: `announce` reaches every node that listens, this one too, mostly once and

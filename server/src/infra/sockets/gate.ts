@@ -1,4 +1,4 @@
-import type { Gate } from '../log/wire-event.ts';
+import type { Gate } from '../delivery/wire-event.ts';
 import { joinFrames } from './frame.ts';
 
 /** What this module uses of an Engine.IO connection beyond its documented face; absent parts mean: not held. */

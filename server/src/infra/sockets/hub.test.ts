@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { openTestDatabase } from '../../../test/support/database.ts';
 import { openRoom, row } from '../../../test/support/feeds.ts';
-import { Cursors } from '../log/cursors.ts';
+import { Cursors } from '../delivery/cursors.ts';
 import { topicOf } from '../log/topic.ts';
 import { Hub } from './hub.ts';
 

@@ -1,12 +1,12 @@
 import { commonErrors, Refusal } from '../../kernel/errors.ts';
 import type { Principal } from '../../kernel/principal.ts';
-import type { Cursors } from '../log/cursors.ts';
-import type { Delivery } from '../log/delivery.ts';
-import { Feed } from '../log/feed.ts';
+import type { Cursors } from '../delivery/cursors.ts';
+import type { Delivery } from '../delivery/delivery.ts';
+import { Feed } from '../delivery/feed.ts';
+import type { Replay } from '../delivery/replay.ts';
+import { type Outlet, WireEvent, type Words } from '../delivery/wire-event.ts';
 import type { Log } from '../log/log.ts';
 import { formatOffset, parseOffset } from '../log/offset.ts';
-import type { Replay } from '../log/replay.ts';
-import { type Outlet, WireEvent, type Words } from '../log/wire-event.ts';
 import { Lately } from './lately.ts';
 import type { Connection, WireError } from './sockets.ts';
 

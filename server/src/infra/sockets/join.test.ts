@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { WireEvent, type Words } from '../log/wire-event.ts';
+import { WireEvent, type Words } from '../delivery/wire-event.ts';
 import { joinDoors } from './join.ts';
 import type { SocketDoor } from './sockets.ts';
 

@@ -4,8 +4,8 @@ import test, { type TestContext } from 'node:test';
 import { Server, type Socket } from 'socket.io';
 import { stockClient } from '../../../test/support/clients.ts';
 import { openSockets, rawSocketIo } from '../../../test/support/socket-door.ts';
+import { WireEvent } from '../delivery/wire-event.ts';
 import { topicOf } from '../log/topic.ts';
-import { WireEvent } from '../log/wire-event.ts';
 import { SocketGate } from './gate.ts';
 import { SocketIoOutlet } from './outlet.socketio.ts';
 

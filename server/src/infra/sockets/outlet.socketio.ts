@@ -1,5 +1,5 @@
 import type { Socket } from 'socket.io';
-import type { Outlet, WireEvent } from '../log/wire-event.ts';
+import type { Outlet, WireEvent } from '../delivery/wire-event.ts';
 import { listen, type Unsent, unsent, waitUntilDrained } from './drained.ts';
 import { joinFrames, textFrame } from './frame.ts';
 import type { Holding, SocketGate } from './gate.ts';

@@ -5,8 +5,8 @@ import test, { type TestContext } from 'node:test';
 import { WebSocket, WebSocketServer } from 'ws';
 import { plainClient } from '../../../test/support/clients.ts';
 import { openSockets } from '../../../test/support/socket-door.ts';
+import { WireEvent } from '../delivery/wire-event.ts';
 import { topicOf } from '../log/topic.ts';
-import { WireEvent } from '../log/wire-event.ts';
 import { SocketGate } from './gate.ts';
 import { WebSocketOutlet } from './outlet.ws.ts';
 

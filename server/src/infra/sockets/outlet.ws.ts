@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { WebSocket } from 'ws';
-import type { Outlet, WireEvent } from '../log/wire-event.ts';
+import type { Outlet, WireEvent } from '../delivery/wire-event.ts';
 import { listen, type Unsent, unsent, waitUntilDrained } from './drained.ts';
 import type { Corkable, SocketGate } from './gate.ts';
 import { closeCodes } from './sockets.ts';

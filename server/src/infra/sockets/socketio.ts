@@ -4,7 +4,7 @@ import { Adapter } from 'socket.io-adapter';
 import { isShallow } from '../../kernel/depth.ts';
 import { Refusal } from '../../kernel/errors.ts';
 import type { Principal } from '../../kernel/principal.ts';
-import { WireEvent } from '../log/wire-event.ts';
+import { WireEvent } from '../delivery/wire-event.ts';
 import { dispatch, EventRate } from './dispatch.ts';
 import { ackPacket, type EventPacket, readEvent } from './event-packet.ts';
 import type { EngineConnection, SocketGate } from './gate.ts';

@@ -1,6 +1,6 @@
 import type { Principal } from '../../kernel/principal.ts';
-import type { Feed } from '../log/feed.ts';
-import type { Words } from '../log/wire-event.ts';
+import type { Feed } from '../delivery/feed.ts';
+import type { Words } from '../delivery/wire-event.ts';
 
 /** One live connection of an account, whatever it speaks. */
 export type Connection = Readonly<{

@@ -1,4 +1,4 @@
-import type { Signal } from '../../infra/log/signal.ts';
+import type { Signal } from '../../infra/delivery/signal.ts';
 import { topicOf } from '../../infra/log/topic.ts';
 import type { Sql } from '../../infra/sql/sql.ts';
 import { Refusal } from '../../kernel/errors.ts';

@@ -1,5 +1,5 @@
-import type { Delivery } from '../../infra/log/delivery.ts';
-import type { Recent } from '../../infra/log/recent.ts';
+import type { Delivery } from '../../infra/delivery/delivery.ts';
+import type { Recent } from '../../infra/delivery/recent.ts';
 import { type MessageDeleted, type MessageReacted, messagingEvents } from './events.ts';
 import type { Message } from './schema.ts';
 

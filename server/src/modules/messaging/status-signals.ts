@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Signal } from '../../infra/log/signal.ts';
+import type { Signal } from '../../infra/delivery/signal.ts';
 import { topicOf } from '../../infra/log/topic.ts';
 import type { Sql, Statement } from '../../infra/sql/sql.ts';
 import type { Principal } from '../../kernel/principal.ts';

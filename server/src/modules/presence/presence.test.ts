@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import type { TestClock } from '../../../test/support/identity.ts';
 import { type House, openHouse } from '../../../test/support/messaging.ts';
-import type { Signal } from '../../infra/log/signal.ts';
+import type { Signal } from '../../infra/delivery/signal.ts';
 import { topicOf } from '../../infra/log/topic.ts';
 import type { Later } from '../../kernel/clock.ts';
 import type { Principal } from '../../kernel/principal.ts';

@@ -1,5 +1,5 @@
+import type { Signal } from '../../infra/delivery/signal.ts';
 import type { Log } from '../../infra/log/log.ts';
-import type { Signal } from '../../infra/log/signal.ts';
 import { topicOf } from '../../infra/log/topic.ts';
 import type { Sql } from '../../infra/sql/sql.ts';
 import type { Clock, Later } from '../../kernel/clock.ts';

@@ -1,5 +1,5 @@
+import type { Signal } from '../../infra/delivery/signal.ts';
 import type { Limits, Rule } from '../../infra/limits/limits.ts';
-import type { Signal } from '../../infra/log/signal.ts';
 import { topicOf } from '../../infra/log/topic.ts';
 import { commonErrors, Refusal } from '../../kernel/errors.ts';
 import { idOf } from '../../kernel/ids.ts';

@@ -1,4 +1,4 @@
-import type { Delivery } from '../../infra/log/delivery.ts';
+import type { Delivery } from '../../infra/delivery/delivery.ts';
 import { Follower } from '../../infra/log/follower.ts';
 import type { Log, Row } from '../../infra/log/log.ts';
 import type { Sql } from '../../infra/sql/sql.ts';

@@ -1,6 +1,6 @@
-import type { Interval, Move } from './log.ts';
+import type { Interval, Move } from '../log/log.ts';
+import { topicOf } from '../log/topic.ts';
 import type { Signal } from './signal.ts';
-import { topicOf } from './topic.ts';
 import type { Outlet, Reader, Words } from './wire-event.ts';
 
 export type FeedOptions = {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { feedOf, openRoom, plainly, row } from '../../../test/support/feeds.ts';
-import { topicOf } from './topic.ts';
+import { topicOf } from '../log/topic.ts';
 import type { Words } from './wire-event.ts';
 
 const [ada, bob] = [topicOf('user', 1), topicOf('user', 2)];

@@ -1,9 +1,9 @@
+import type { Log, Row } from '../log/log.ts';
+import { formatOffset } from '../log/offset.ts';
+import { accountOf, isUserTopic } from '../log/topic.ts';
 import type { Feed } from './feed.ts';
-import type { Log, Row } from './log.ts';
-import { formatOffset } from './offset.ts';
 import type { Recent } from './recent.ts';
 import type { Signal } from './signal.ts';
-import { accountOf, isUserTopic } from './topic.ts';
 import { type Forms, type Gate, WireEvent, type Words } from './wire-event.ts';
 
 export type DeliveryOptions = {

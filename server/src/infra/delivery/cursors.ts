@@ -1,6 +1,6 @@
+import type { Log } from '../log/log.ts';
 import type { Sql, Statement } from '../sql/sql.ts';
 import type { Feed } from './feed.ts';
-import type { Log } from './log.ts';
 
 /** How often cursors are stored, in milliseconds: what a kill may repeat to a client without an offset. */
 const storeEvery = 5_000;

@@ -1,4 +1,4 @@
-import type { Interval, Row } from './log.ts';
+import type { Interval, Row } from '../log/log.ts';
 
 /** The numbers of one topic, ascending; `start` moves instead of shifting a long array. */
 type TopicRows = { seqs: number[]; start: number };

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Refusal } from '../../kernel/errors.ts';
+import type { Log, Row } from '../log/log.ts';
 import { type Delivery, type FormsByDoor, sendRow } from './delivery.ts';
 import type { Feed } from './feed.ts';
-import type { Log, Row } from './log.ts';
 import type { Recent } from './recent.ts';
 import type { Gate } from './wire-event.ts';
 

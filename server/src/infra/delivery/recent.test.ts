@@ -3,7 +3,7 @@ import test from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { isReadable, row } from '../../../test/support/feeds.ts';
-import type { Interval, Row } from './log.ts';
+import type { Interval, Row } from '../log/log.ts';
 import { Recent } from './recent.ts';
 
 const always = (topic: number): Interval => ({ topic, from: 0, to: null });

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { openTestDatabase } from '../../../test/support/database.ts';
 import { feedOf, type HandFeed } from '../../../test/support/feeds.ts';
+import type { Log } from '../log/log.ts';
 import type { Sql } from '../sql/sql.ts';
 import { Cursors } from './cursors.ts';
 import type { Feed } from './feed.ts';
-import type { Log } from './log.ts';
 
 type House = { sql: Sql; log: Log; cursors: Cursors; feeds: Set<Feed>; failures: unknown[] };
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { feedOf, HandLog, isReadable, openRoom, plainly, row } from '../../../test/support/feeds.ts';
 import { commonErrors, Refusal } from '../../kernel/errors.ts';
-import type { Row } from './log.ts';
-import { topicOf } from './topic.ts';
+import type { Row } from '../log/log.ts';
+import { topicOf } from '../log/topic.ts';
 import type { Words } from './wire-event.ts';
 
 const ada = topicOf('user', 1);

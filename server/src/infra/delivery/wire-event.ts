@@ -1,4 +1,4 @@
-import type { Row } from './log.ts';
+import type { Row } from '../log/log.ts';
 import type { Signal } from './signal.ts';
 
 /**
