@@ -144,15 +144,15 @@ function push(recent: Recent, seq: number): Row {
 test('a row whose content has changed is read with the new one, and only while it is here', () => {
   const recent = new Recent(0, { capacity: 2 });
   for (const seq of [1, 2, 3]) recent.push(row(seq, 8));
-  recent.replace(1, 'gone');
-  recent.replace(4, 'to come');
-  recent.replace(3, 'edited');
+  recent.replace(1, 'gone', 1);
+  recent.replace(4, 'to come', 1);
+  recent.replace(3, 'edited', 1);
   recent.push(row(4, 8));
   const bodies = (after: number): unknown[] =>
     recent.page([{ topic: 8, from: 0, to: null }], after, 10).map(({ body }) => body);
   assert.deepEqual(bodies(2), ['edited', 4]);
   recent.push(row(5, 8));
-  recent.replace(3, 'must not touch 5');
+  recent.replace(3, 'must not touch 5', 1);
   assert.deepEqual(bodies(3), [4, 5]);
 });
 
@@ -161,21 +161,55 @@ test('a row about another shows what that one has become, for as long as it is h
   recent.push(row(5, 8));
   recent.push(row(6, 8, { about: 5, body: 'edited' }));
   recent.extendDown([row(3, 8), row(4, 8, { about: 3, body: 'older' })]);
-  recent.replace(5, null);
-  recent.replace(3, 'newer');
+  recent.replace(5, null, 1);
+  recent.replace(3, 'newer', 1);
   const bodies = (after: number): unknown[] => recent.page([always(8)], after, 10).map(({ body }) => body);
   assert.deepEqual(bodies(2), ['newer', 'newer', null, null]);
   recent.push(row(7, 8));
   recent.push(row(8, 8));
-  recent.replace(3, 'must touch nothing');
+  recent.replace(3, 'must touch nothing', 1);
   assert.deepEqual(bodies(4), [null, null, 7, 8]);
 });
 
-test('rows that were read before a body changed are not taken: one of them may be what it was', () => {
+test('what a row becomes counts with its new size, at each row that shows it', () => {
+  const recent = new Recent(0, { capacity: 100, bytes: 1_000 });
+  for (const seq of [1, 2, 3, 4]) recent.push(row(seq, 1, { size: 100 }));
+  recent.push(row(5, 1, { size: 100, about: 4 }));
+  recent.replace(4, 'longer', 400);
+  assert.deepEqual([recent.floor, recent.couldCover(1)], [1, false], 'the first has gone');
+  recent.replace(4, 'longest', 600);
+  assert.deepEqual([recent.floor, seqsOf(recent.page([always(1)], 4, 10))], [4, [5]]);
+  recent.replace(4, null, 100);
+  for (const seq of [6, 7, 8, 9]) recent.push(row(seq, 1, { size: 200 }));
+  assert.equal(recent.floor, 4, 'what has become shorter makes room');
+  recent.push(row(10, 1, { size: 200 }));
+  assert.equal(recent.floor, 5);
+});
+
+test('rows that were read before a body changed are not taken from that row down: it may be what it was', () => {
   const recent = new Recent(10, { capacity: 100 });
   const { changes } = recent;
-  recent.replace(9, null);
-  assert.equal(recent.extendDown([row(9, 1), row(10, 1)], changes), false);
-  assert.equal(recent.floor, 10);
-  assert.equal(recent.extendDown([row(9, 1, { body: null }), row(10, 1)], recent.changes), true);
+  recent.replace(8, null, 1);
+  assert.equal(recent.extendDown([row(7, 1), row(8, 1), row(9, 1), row(10, 1)], changes), false);
+  assert.equal(recent.floor, 8);
+  assert.equal(
+    recent.extendDown([row(6, 1), row(7, 1, { about: 2 }), row(8, 1, { body: null })], recent.changes),
+    true,
+  );
+  assert.equal(recent.floor, 5);
+  const before = recent.changes;
+  recent.replace(2, 'newer', 1);
+  assert.equal(recent.extendDown([row(4, 1), row(5, 1, { about: 2 })], before), false);
+  assert.equal(recent.floor, 5, 'nor is a row about one that has changed');
+});
+
+test('changes to other rows, however many, keep none from being taken; very many at once do', () => {
+  const recent = new Recent(5_000, { capacity: 10_000 });
+  recent.push(row(5_001, 1));
+  const { changes } = recent;
+  for (let n = 0; n < 100_000; n += 1) recent.replace(5_001, n, 1);
+  for (let seq = 1; seq <= 1_000; seq += 1) recent.replace(seq, 'other', 1);
+  assert.equal(recent.extendDown([row(4_999, 1), row(5_000, 1)], changes), true);
+  for (let seq = 1; seq <= 4_000; seq += 1) recent.replace(seq, 'other', 1);
+  assert.equal(recent.extendDown([row(4_998, 1)], changes), false, 'which ones changed is known of the last only');
 });

@@ -3,6 +3,9 @@ import type { Interval, Row } from '../log/log.ts';
 /** The numbers of one topic, ascending; `start` moves instead of shifting a long array. */
 type TopicRows = { seqs: number[]; start: number };
 
+/** Changes below the floor of which it is known what they changed, at least. */
+const knownChanges = 2_048;
+
 /**
  * The last rows the delivery loop has passed, in memory and by topic, so that a restart of many clients does not touch
  * the database for each. Holds every row with `floor < seq <= head`.
@@ -16,9 +19,11 @@ export class Recent {
   #floor: number;
   #head: number;
   #held = 0;
-  /** Rows by the row whose body they show again, and how often a body has changed. */
+  /** Rows by the row whose body they show again. */
   readonly #about = new Map<number, number[]>();
+  /** How many bodies below the floor have changed, and the last of these. */
   #changes = 0;
+  #changed: number[] = [];
   /** What the row just below the floor would take, where that is known: what has just left needs not be loaded again. */
   #below = 0;
 
@@ -50,9 +55,8 @@ export class Recent {
 
   push(row: Row): void {
     this.#held += row.size;
-    while (this.#head > this.#floor && (this.#head - this.#floor >= this.#capacity || this.#held > this.#bytes)) {
-      this.#evict();
-    }
+    if (this.#head - this.#floor >= this.#capacity) this.#evict();
+    this.#makeRoom();
     this.#rows[row.seq % this.#capacity] = row;
     this.#head = row.seq;
     this.#noteAbout(row);
@@ -60,7 +64,7 @@ export class Recent {
     if (row.peer !== null && row.peer !== row.topic) this.#index(row.peer, row.seq);
   }
 
-  /** How often `replace` was called: rows that were read before the last time may be as they were then. */
+  /** How often a row that is not here may have become another than was read before. */
   get changes(): number {
     return this.#changes;
   }
@@ -70,22 +74,31 @@ export class Recent {
     return this.#showing(seq)[0]?.body;
   }
 
-  /** A row whose content has changed since: who reads it, or one about it, from here on reads the new one. */
-  replace(seq: number, body: unknown): void {
-    this.#changes += 1;
-    for (const row of this.#showing(seq)) this.#rows[row.seq % this.#capacity] = { ...row, body, revised: true };
+  /**
+   * A row whose content has changed since: who reads it, or one about it, from here on reads the new one. `size` is what
+   * it takes now; all who show it share one body, and each counts it, because any of them may be the last to leave.
+   */
+  replace(seq: number, body: unknown, size: number): void {
+    if (seq <= this.#floor) this.#noteChange(seq);
+    for (const row of this.#showing(seq)) {
+      this.#rows[row.seq % this.#capacity] = { ...row, body, size, revised: true };
+      this.#held += size - row.size;
+    }
+    this.#makeRoom();
   }
 
   /**
-   * Adds older rows, in order, that end at the floor: from the newest down, as far as they have no gap and find room.
-   * True when it took all of them, false also when there are none. `changes` is what it was when they were read: when a
-   * body has changed since, none is taken.
+   * Adds older rows, in order, that end at the floor: from the newest down, as far as they have no gap, find room and
+   * are what they were when they were read: `changes` is what it was then. True when it took all of them, false also
+   * when there are none.
    */
   extendDown(rows: readonly Row[], changes = this.#changes): boolean {
-    if (changes !== this.#changes) return false;
+    const since = this.#changes - changes;
+    if (since > this.#changed.length) return false;
+    const changed = new Set(this.#changed.slice(this.#changed.length - since));
     const older = new Map<number, number[]>();
     for (const row of rows.toReversed()) {
-      if (row.seq !== this.#floor || !this.#takeBelow(row)) break;
+      if (row.seq !== this.#floor || changed.has(row.about ?? row.seq) || !this.#takeBelow(row)) break;
       for (const topic of row.peer === null || row.peer === row.topic ? [row.topic] : [row.topic, row.peer]) {
         const seqs = older.get(topic);
         if (seqs === undefined) older.set(topic, [row.seq]);
@@ -120,6 +133,16 @@ export class Recent {
       if (row !== undefined) rows.push(row);
     }
     return rows;
+  }
+
+  #noteChange(seq: number): void {
+    this.#changes += 1;
+    this.#changed.push(seq);
+    if (this.#changed.length >= 2 * knownChanges) this.#changed = this.#changed.slice(-knownChanges);
+  }
+
+  #makeRoom(): void {
+    while (this.#head > this.#floor && this.#held > this.#bytes) this.#evict();
   }
 
   #takeBelow(row: Row): boolean {

@@ -100,13 +100,21 @@ export const draftHash = ({ target, ...draft }: Draft): Uint8Array =>
     groupId: target.kind === 'group' ? target.id : null,
   });
 
-/** About what a message takes in memory beside its content, in bytes. */
+/** About what a message takes in memory beside its content, and each of its reactions, in bytes. */
 const bodySize = 600;
+const reactionSize = 100;
+
+/** About how many bytes a message takes in memory. */
+export const messageSize = ({ content, metadata, reactions }: Message): number =>
+  bodySize +
+  2 * content.length +
+  (metadata === null ? 0 : JSON.stringify(metadata).length) +
+  reactionSize * reactions.length;
 
 /** The message as a row of the log: to the group, or to its receiver and its sender. */
 export function messageRow(message: Message, group: number | null): Row {
-  const { seq, sender, receiver, content, metadata, createdAt } = message;
-  const size = bodySize + 2 * content.length + (metadata === null ? 0 : JSON.stringify(metadata).length);
+  const { seq, sender, receiver, createdAt } = message;
+  const size = messageSize(message);
   const topic = group === null ? topicOf('user', receiver ?? sender) : topicOf('group', group);
   const peer = group === null ? topicOf('user', sender) : null;
   const revised = message.updatedAt !== createdAt;
