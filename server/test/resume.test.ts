@@ -4,36 +4,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { SignedIn } from '../src/modules/identity/index.ts';
 import { buildAccessTokens } from '../src/modules/identity/tokens.ts';
 import { connected, field, plainClient, type Stock, stockClient } from './support/clients.ts';
+import { memoryOf, numbered, sendMany, to, two } from './support/resume.ts';
 import { startServer, type TestServer } from './support/server.ts';
 
 const hour = 3_600_000;
-
-async function two(server: TestServer): Promise<[SignedIn, SignedIn]> {
-  const [ada, bob] = await server.people(2);
-  assert.ok(ada !== undefined && bob !== undefined);
-  return [ada, bob];
-}
-
-const to = ({ principal }: SignedIn) => ({ receiverId: principal.id });
-
-async function sendMany(server: TestServer, from: SignedIn, target: SignedIn, contents: readonly string[]) {
-  for (const content of contents) await server.send(from, to(target), content);
-}
-
-const numbered = (from: number, to: number): string[] =>
-  Array.from({ length: to - from + 1 }, (_, index) => `message ${from + index}`);
 
 /** An access token of this session, issued at another time. */
 async function tokenIssued(server: TestServer, { principal }: SignedIn, at: number): Promise<string> {
   const { issue } = buildAccessTokens(server.secrets.tokens, { now: () => at }, 900);
   const { id, sessionId, role } = principal;
   return issue({ id, sessionId, role, until: at + 24 * hour });
-}
-
-/** What a stock client says of itself when it comes back. */
-function memoryOf({ socket }: Stock): { pid: string; offset: string } {
-  const { _pid: pid, _lastOffset: offset } = socket as unknown as { _pid: string; _lastOffset: string };
-  return { pid, offset };
 }
 
 test('a stock client that was cut comes back recovered, and gets what it missed once and in order', async (t) => {
@@ -208,57 +188,6 @@ test('rule 4: a pid that names another account, or another session, is replaced,
   assert.equal(field((await own.ear.until('connected')).data, 'recovered'), true);
 });
 
-test('a foreign epoch, a number above the head and garbage are no offsets: recovered is false', async (t) => {
-  const server = await startServer(t);
-  const [ada, bob] = await two(server);
-  const client = await connected(t, server, { token: bob.accessToken });
-  await server.send(ada, to(bob), 'before');
-  await client.ear.messages(1);
-  const { pid, offset } = memoryOf(client);
-  const { epoch } = server.storage.log;
-  const wrong = [
-    '0',
-    '',
-    'null',
-    `${epoch}`,
-    `${epoch}.`,
-    `${epoch}.2`,
-    `${epoch}.-1`,
-    `${epoch}.1e0`,
-    `${epoch}.01`,
-    `x${offset}`,
-  ];
-  for (const given of [
-    ...wrong,
-    `${epoch}.9007199254740993`,
-    'AAAAAAAAAAA.1',
-    `${offset}.1`,
-    ` ${offset}`,
-    'x'.repeat(5_000),
-  ]) {
-    const { socket, ear } = await connected(t, server, { auth: { token: bob.accessToken, pid, offset: given } });
-    assert.equal(field((await ear.until('connected')).data, 'recovered'), false, given);
-    socket.disconnect();
-    const plain = plainClient(t, server, { token: bob.accessToken, since: given });
-    assert.equal(field((await plain.ear.until('connected')).data, 'recovered'), false, given);
-    plain.socket.close();
-  }
-  const good = await connected(t, server, { auth: { token: bob.accessToken, pid, offset } });
-  assert.equal(field((await good.ear.until('connected')).data, 'recovered'), true);
-  // A pid that we did not sign is none.
-  const [account = '', session = '', nonce = ''] = pid.split('.');
-  for (const forged of [
-    `${account}.${session}.${nonce}.AAAA`,
-    `${pid}A`,
-    'x',
-    `${account}.${session}`,
-    'x'.repeat(5_000),
-  ]) {
-    const { ear } = await connected(t, server, { auth: { token: bob.accessToken, pid: forged, offset } });
-    assert.equal(field((await ear.until('connected')).data, 'recovered'), false, forged.slice(0, 80));
-  }
-});
-
 test('rule 5: a refused handshake leaves the client its pid, and the next one with a good token resumes', async (t) => {
   const server = await startServer(t);
   const [ada, bob] = await two(server);
@@ -352,130 +281,6 @@ async function idle({ storage }: TestServer): Promise<void> {
     if ((await due.get(Date.now())) === undefined) return;
   }
 }
-
-test('a plain WebSocket says `since` and is told in its first frame whether that was possible', async (t) => {
-  const server = await startServer(t);
-  const [ada, bob] = await two(server);
-  const client = plainClient(t, server, { token: bob.accessToken });
-  const welcome = await client.ear.until('connected');
-  assert.equal(field(welcome.data, 'recovered'), false);
-  await server.send(ada, to(bob), 'before');
-  const { offset } = await client.ear.until('message:received');
-  assert.equal(offset, `${server.storage.log.epoch}.1`);
-  client.socket.terminate();
-  await client.closed;
-  await server.restart();
-  await sendMany(server, ada, bob, numbered(1, 5));
-  const back = plainClient(t, server, { token: bob.accessToken, since: String(offset) });
-  await back.ear.messages(5);
-  await server.send(ada, to(bob), 'live again');
-  assert.deepEqual(await back.ear.messages(6), [...numbered(1, 5), 'live again']);
-  const [first, ...rest] = back.ear.all;
-  assert.equal(first?.event, 'connected');
-  assert.equal(field(first?.data, 'recovered'), true);
-  assert.equal(first?.offset, offset);
-  assert.deepEqual(
-    rest.map((heard) => heard.offset),
-    [2, 3, 4, 5, 6, 7].map((seq) => `${server.storage.log.epoch}.${seq}`),
-  );
-});
-
-test('a client without an offset goes on where its login session was, also after a restart', async (t) => {
-  const server = await startServer(t);
-  const [ada, bob] = await two(server);
-  await server.send(ada, to(bob), 'before the first connection');
-  const first = await connected(t, server, { token: bob.accessToken });
-  assert.deepEqual(await first.ear.messages(1), ['before the first connection']);
-  await server.send(ada, to(bob), 'live');
-  await first.ear.messages(2);
-  first.socket.disconnect();
-  await server.send(ada, to(bob), 'missed by a reloaded page');
-  const reloaded = await connected(t, server, { token: bob.accessToken });
-  assert.equal(field((await reloaded.ear.until('connected')).data, 'recovered'), false);
-  assert.deepEqual(await reloaded.ear.messages(1), ['missed by a reloaded page']);
-  reloaded.socket.disconnect();
-  await server.restart();
-  await server.send(ada, to(bob), 'after the restart');
-  const plain = plainClient(t, server, { token: bob.accessToken });
-  assert.deepEqual(await plain.ear.messages(1), ['after the restart']);
-  // A new login session of the account begins at the account's highest.
-  plain.socket.close();
-  await plain.closed;
-  await server.restart();
-  const [again] = await server.app.identity.provision([{ username: bob.profile.username, email: bob.profile.email }]);
-  assert.ok(again);
-  await server.send(ada, to(bob), 'to the new session');
-  const fresh = await connected(t, server, { token: again.accessToken });
-  assert.deepEqual(await fresh.ear.messages(1), ['to the new session']);
-});
-
-test("`since: 'now'` and an offset in `auth.since` override the session's cursor", async (t) => {
-  const server = await startServer(t);
-  const [ada, bob] = await two(server);
-  await sendMany(server, ada, bob, numbered(1, 4));
-  const now = await connected(t, server, { auth: { token: bob.accessToken, since: 'now' } });
-  const offset = `${server.storage.log.epoch}.2`;
-  const from = await connected(t, server, { auth: { token: bob.accessToken, since: offset } });
-  const welcome = await from.ear.until('connected');
-  assert.equal(field(welcome.data, 'recovered'), true);
-  assert.equal(welcome.offset, offset);
-  const plainNow = plainClient(t, server, { token: bob.accessToken, since: 'now' });
-  await plainNow.ear.until('connected');
-  await server.send(ada, to(bob), 'live');
-  assert.deepEqual(await from.ear.messages(3), ['message 3', 'message 4', 'live']);
-  assert.deepEqual(await now.ear.messages(1), ['live']);
-  assert.deepEqual(await plainNow.ear.messages(1), ['live']);
-});
-
-test('above REPLAY_MAX a resume is refused; other accounts’ rows do not count', async (t) => {
-  const server = await startServer(t, { REPLAY_MAX: '10' });
-  const [ada, bob] = await two(server);
-  const [carol] = await server.people(1);
-  assert.ok(carol);
-  const client = await connected(t, server, { token: bob.accessToken });
-  await server.send(ada, to(bob), 'before');
-  await client.ear.messages(1);
-  await client.cut();
-  await sendMany(server, ada, carol, numbered(1, 20));
-  await sendMany(server, ada, bob, numbered(1, 10));
-  await client.back();
-  assert.equal(client.socket.recovered, true);
-  assert.deepEqual(await client.ear.messages(10), numbered(1, 10));
-  await client.cut();
-  const { pid, offset } = memoryOf(client);
-  await sendMany(server, ada, bob, numbered(11, 21));
-  const welcome = await client.back();
-  assert.equal(client.socket.recovered, false);
-  assert.equal(field(welcome.data, 'recovered'), false);
-  assert.notEqual(memoryOf(client).pid, pid);
-  const plain = plainClient(t, server, { token: bob.accessToken, since: offset });
-  assert.equal(field((await plain.ear.until('connected')).data, 'recovered'), false);
-});
-
-test('a client without an offset gets 1,000 rows at most, then `resync` with the count, and is live', async (t) => {
-  const server = await startServer(t);
-  const [ada, bob] = await two(server);
-  const sender = await connected(t, server, { token: ada.accessToken });
-  const contents = numbered(1, 1_007);
-  await Promise.all(contents.map((content) => sender.ask('message:send', { content, receiverId: bob.principal.id })));
-  const client = await connected(t, server, { token: bob.accessToken });
-  const resync = await client.ear.until('resync');
-  assert.deepEqual(resync.data, { missed: 7 });
-  assert.equal(resync.offset, `${server.storage.log.epoch}.1007`);
-  assert.deepEqual(client.ear.contents, contents.slice(0, 1_000));
-  await server.send(ada, to(bob), 'live');
-  assert.equal((await client.ear.messages(1_001)).at(-1), 'live');
-  // Exactly 1,000 are no reason to resync.
-  const exact = plainClient(t, server, { token: ada.accessToken, since: 'now' });
-  await exact.ear.until('connected');
-  await server.send(bob, to(ada), 'live too');
-  await exact.ear.messages(1);
-  assert.deepEqual(exact.ear.of('resync'), []);
-  // With an offset there is no such bound.
-  const offset = `${server.storage.log.epoch}.0`;
-  const all = plainClient(t, server, { token: bob.accessToken, since: offset });
-  assert.deepEqual((await all.ear.messages(1_009)).slice(0, 1_007), contents);
-});
 
 test('a member added meanwhile hears from the row that adds them on, live and in replay alike', async (t) => {
   const server = await startServer(t);

@@ -7,6 +7,7 @@ import { Delivery } from '../../src/infra/delivery/delivery.ts';
 import { Recent } from '../../src/infra/delivery/recent.ts';
 import { Replay } from '../../src/infra/delivery/replay.ts';
 import type { Log, NewRow } from '../../src/infra/log/log.ts';
+import { topicOf } from '../../src/infra/log/topic.ts';
 import { SocketGate } from '../../src/infra/sockets/gate.ts';
 import { Hub } from '../../src/infra/sockets/hub.ts';
 import { Pids } from '../../src/infra/sockets/pid.ts';
@@ -107,6 +108,9 @@ export async function openSockets(t: TestContext, options: Options = {}): Promis
   };
 }
 
+/** The topic of the account whose token is `1`. */
+export const ada = topicOf('user', 1);
+
 const testBounds: SocketBounds = {
   frame: 65_536,
   transportFrame: 131_072,
@@ -176,4 +180,20 @@ export async function rawSocketIo(t: TestContext, { url }: { url: string }, toke
     await until('42["connected"');
   }
   return { socket, packets, closed, until };
+}
+
+/** The server hears of a closing a little after the client. The test's own time limit ends a wait in vain. */
+export async function offline(hub: Hub): Promise<void> {
+  while (hub.isOnline('user-1')) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Lets handshakes wait: `asked` when one is there, and `answer` lets it go on. */
+export function held() {
+  const asked = Promise.withResolvers<void>();
+  const answer = Promise.withResolvers<void>();
+  const hold = () => {
+    asked.resolve();
+    return answer.promise;
+  };
+  return { hold, asked: asked.promise, answer: answer.resolve };
 }

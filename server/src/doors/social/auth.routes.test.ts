@@ -1,31 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { ada, dataOf, isoTime, login, register, signUp } from '../../../test/support/auth.ts';
 import { field } from '../../../test/support/clients.ts';
-import { type Call, type Reply, startSocial } from '../../../test/support/social.ts';
+import { startSocial } from '../../../test/support/social.ts';
 
-const ada = { username: 'john_doe', email: 'john@example.com', password: 'Password123' };
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
-const isoTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
-const tooMany = {
-  success: false,
-  message: 'Too many requests, please try again later.',
-  code: 'RATE_LIMIT_EXCEEDED',
-};
-
-const register = (call: Call, person: object = ada) => call('POST', '/api/v1/auth/register', { body: person });
-const login = (call: Call, body: object = ada, headers = {}) => call('POST', '/api/v1/auth/login', { body, headers });
-const dataOf = ({ body }: Reply) => body['data'] as Record<string, never>;
-
-/** A registered person's tokens. */
-async function signUp(
-  call: Call,
-  person: object = ada,
-): Promise<{ id: string; accessToken: string; refreshToken: string }> {
-  const reply = await register(call, person);
-  assert.equal(reply.status, 201, reply.text);
-  const { id = '', accessToken = '', refreshToken = '' } = dataOf(reply);
-  return { id, accessToken, refreshToken };
-}
 
 test('[social:POST /auth/register] answers the new account as documented, with its tokens', async (t) => {
   const { call } = await startSocial(t);
@@ -288,110 +267,6 @@ test('[social:POST /auth/logout-all] ends every session, with or without an empt
       assert.equal((await call('GET', '/api/v1/auth/me', { token: accessToken ?? '' })).status, 401);
     }
   }
-});
-
-test('[social:limit rate register 5 per 15 minutes] [social:limit rate login 5 per 15 minutes] [social:limit rate authentication per IP] one counter per endpoint and address, all attempts count', async (t) => {
-  const settings = { RATE_LIMIT_AUTH: { count: 5, seconds: 900 } };
-  const { call, clock } = await startSocial(t, { settings, trustProxy: '' });
-  const resetAt = String(clock.now() / 1_000 + 900);
-  for (let n = 1; n <= 5; n += 1) {
-    const forged = {
-      'x-forwarded-for': `203.0.113.${n}`,
-      'x-real-ip': `203.0.113.${n}`,
-      forwarded: `for=203.0.113.${n}`,
-    };
-    const reply = await login(call, n % 2 === 0 ? { nonsense: true } : ada, forged);
-    assert.equal(reply.status, n % 2 === 0 ? 400 : 401);
-    assert.equal(reply.headers.get('x-ratelimit-limit'), '5');
-    assert.equal(reply.headers.get('x-ratelimit-remaining'), String(5 - n));
-    assert.equal(reply.headers.get('x-ratelimit-reset'), resetAt);
-  }
-  const refused = await login(call, ada, { 'x-forwarded-for': '203.0.113.99' });
-  assert.equal(refused.status, 429);
-  assert.deepEqual(refused.body, tooMany);
-  assert.equal(refused.headers.get('retry-after'), '900');
-  assert.equal(refused.headers.get('x-ratelimit-remaining'), '0');
-  await signUp(call);
-  clock.forward(900_000);
-  assert.equal((await login(call)).status, 200);
-});
-
-test('[social:limit rate general API 100 per 15 minutes per IP] [social:header X-RateLimit-Limit] [social:header X-RateLimit-Remaining] [social:header X-RateLimit-Reset] [social:error RATE_LIMIT_EXCEEDED] [social:error status 429] what has its own limit, or none, is not counted', async (t) => {
-  const { call, clock } = await startSocial(t, { settings: { RATE_LIMIT_GENERAL: { count: 3, seconds: 900 } } });
-  const { accessToken } = await signUp(call);
-  for (let n = 0; n < 5; n += 1) {
-    assert.equal((await login(call)).status, 200);
-    const health = await call('GET', '/api/v1/health');
-    assert.equal(health.status, 200);
-    assert.equal(health.headers.get('x-ratelimit-limit'), null);
-  }
-  for (let left = 2; left >= 0; left -= 1) {
-    const { status, headers } = await call('GET', '/api/v1/auth/me', left === 1 ? {} : { token: accessToken });
-    assert.equal(status, left === 1 ? 401 : 200);
-    assert.equal(headers.get('x-ratelimit-limit'), '3');
-    assert.equal(headers.get('x-ratelimit-remaining'), String(left));
-    assert.equal(headers.get('x-ratelimit-reset'), String(clock.now() / 1_000 + 900));
-  }
-  const refused = await call('GET', '/api/v1/auth/me', { token: accessToken });
-  assert.equal(refused.status, 429);
-  assert.deepEqual(refused.body, tooMany);
-  assert.equal((await login(call)).status, 200);
-});
-
-test('failed passwords are counted for one account across addresses, beside the limit of the endpoint', async (t) => {
-  const settings = { LOGIN_ATTEMPTS: { count: 2, seconds: 900 } };
-  const { call } = await startSocial(t, { settings, trustProxy: '127.0.0.1' });
-  await signUp(call);
-  const from = (n: number) => ({ 'x-forwarded-for': `203.0.113.${n}` });
-  for (let n = 1; n <= 2; n += 1)
-    assert.equal((await login(call, { ...ada, password: 'Wrong1234' }, from(n))).status, 401);
-  const refused = await login(call, ada, from(3));
-  assert.equal(refused.status, 429);
-  assert.deepEqual(refused.body, tooMany);
-  assert.equal(refused.headers.get('retry-after'), '900');
-});
-
-test('[social:GET /health] [social:enum health status] answers at the root and at the door', async (t) => {
-  const { call } = await startSocial(t);
-  for (const path of ['/health', '/api/v1/health']) {
-    const { status, body } = await call('GET', path);
-    assert.equal(status, 200);
-    assert.equal(body['message'], 'Service is healthy');
-    const { status: state, timestamp, uptime } = body['data'] as Record<string, unknown>;
-    assert.equal(state, 'healthy');
-    assert.match(String(timestamp), isoTime);
-    assert.ok(Number.isInteger(uptime));
-  }
-});
-
-test('[social:GET /health/ready] tells of the database and of draining; Redis is disabled where none is configured', async (t) => {
-  let away = false;
-  const pingDatabase = async () => {
-    if (away) throw new Error('away');
-  };
-  const { call, drain } = await startSocial(t, { pingDatabase });
-  const ready = () => call('GET', '/api/v1/health/ready');
-  const first = await ready();
-  assert.equal(first.status, 200);
-  assert.deepEqual(first.body, {
-    success: true,
-    message: 'Service is ready',
-    data: { status: 'ready', checks: { database: 'connected', redis: 'disabled' } },
-  });
-  away = true;
-  const broken = await ready();
-  assert.equal(broken.status, 503);
-  assert.deepEqual(broken.body, {
-    success: false,
-    message: 'Service is not ready',
-    code: 'SERVICE_UNAVAILABLE',
-    data: { status: 'not ready', checks: { database: 'disconnected', redis: 'disabled' } },
-  });
-  away = false;
-  assert.equal((await ready()).status, 200);
-  drain();
-  assert.equal((await ready()).status, 503);
-  assert.equal((await call('GET', '/api/v1/health')).status, 200);
 });
 
 test('[social:rule all inputs validated server-side] strange bodies and queries never bring an inner error', async (t) => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import test, { type TestContext } from 'node:test';
-import { connected, field, plainClient, stockClient } from '../../../test/support/clients.ts';
-import { startServer, type TestServer } from '../../../test/support/server.ts';
+import test from 'node:test';
+import { connected, field, plainClient } from '../../../test/support/clients.ts';
+import { as, keyOf, openPush } from '../../../test/support/push.ts';
+import type { TestServer } from '../../../test/support/server.ts';
 import type { SignedIn } from '../../modules/identity/index.ts';
 
 const nobody = '507f1f77bcf86cd799439011';
@@ -10,44 +11,8 @@ const production = {
   HOST: '127.0.0.1',
   JWT_SECRET: 'The push door is tested with these 48 characters',
 };
+
 const news = { title: 'New Message', body: 'You have a new message', timestamp: '2026-02-07T10:00:00.000Z' };
-
-async function open(t: TestContext, settings = {}) {
-  const server = await startServer(t, settings);
-  const [ada, bob, carol] = await server.people(3);
-  assert.ok(ada && bob && carol);
-  const asAda = as(server, ada.accessToken);
-  return {
-    server,
-    ada,
-    bob,
-    carol,
-    asAda,
-    /** A connection that is live: what goes past the log reaches nobody who is still catching up. */
-    listen: async (who: SignedIn) => {
-      const client = await connected(t, server, { token: who.accessToken });
-      await server.send(who, { receiverId: who.principal.id }, 'to oneself');
-      const { event } = await client.ear.until(({ data }) => field(data, 'content') === 'to oneself');
-      client.ear.all.splice(
-        client.ear.all.findIndex((heard) => heard.event === event),
-        1,
-      );
-      return client;
-    },
-  };
-}
-
-/** Requests of one caller to the push door. */
-const as = (server: TestServer, token: string) => ({
-  send: (userId: string, event: string, message: unknown, more: object = {}) =>
-    server.call('POST', '/api/gateway/send', { token, body: { userId, event, message, ...more } }),
-  sendMany: (userIds: readonly string[], event: string, message: unknown, more: object = {}) =>
-    server.call('POST', '/api/gateway/send-many', { token, body: { userIds, event, message, ...more } }),
-  get: (path: string) => server.call('GET', `/api/gateway/${path}`, { token }),
-});
-
-const keyOf = async (server: TestServer, ...scopes: string[]): Promise<string> =>
-  (await server.app.identity.createKey({ name: 'a back end', scopes })).key;
 
 /** So many pushes wait already: their rows are below those that are to come. */
 async function wait(server: TestServer, who: SignedIn, count: number): Promise<void> {
@@ -64,7 +29,7 @@ async function wait(server: TestServer, who: SignedIn, count: number): Promise<v
 }
 
 test('[push:header Authorization (REST)] [push:error Authentication Failed] without a good token or key every endpoint says 401', async (t) => {
-  const { server } = await open(t);
+  const { server } = await openPush(t);
   const body = { userId: nobody, event: 'news', message: 1 };
   for (const token of [undefined, 'nonsense', 'rk_nonsense'])
     for (const [method, path, given] of [
@@ -81,7 +46,7 @@ test('[push:header Authorization (REST)] [push:error Authentication Failed] with
 });
 
 test('[push:POST /api/gateway/send] [push:sdk curl POST /api/gateway/send] [push:listen notification] [push:rule message flow 1 API receives userId] [push:rule message flow 2 looks up socketId] [push:rule message flow 3 emits to that socket] [push:rule message flow 4 only that user receives] [push:rule security user isolation] [push:rule security no broadcasting] a push reaches every connection of its account, unchanged, and nobody else', async (t) => {
-  const { server, ada, bob, carol, asAda, listen } = await open(t);
+  const { server, ada, bob, carol, asAda, listen } = await openPush(t);
   const plain = plainClient(t, server, { token: bob.accessToken });
   const [one, two, other] = [await listen(bob), await listen(bob), await listen(carol)];
   await plain.ear.until('connected');
@@ -94,7 +59,7 @@ test('[push:POST /api/gateway/send] [push:sdk curl POST /api/gateway/send] [push
 });
 
 test('[push:listen custom events] [push:listen alert] [push:listen update] any free name carries any JSON value, past the log', async (t) => {
-  const { server, bob, asAda, listen } = await open(t);
+  const { server, bob, asAda, listen } = await openPush(t);
   const { ear } = await listen(bob);
   const head = await server.storage.log.head();
   const values = [{ message: 'alarm' }, 'a text', 7, null, true, [1, 'two', null], {}, ''];
@@ -111,7 +76,7 @@ test('[push:listen custom events] [push:listen alert] [push:listen update] any f
 });
 
 test('[push:error User Not Connected] who is away or unknown is an ordinary answer, with the id as it was written', async (t) => {
-  const { bob, asAda } = await open(t);
+  const { bob, asAda } = await openPush(t);
   for (const id of [bob.principal.id, bob.principal.id.toUpperCase(), nobody, 'x']) {
     const { status, body } = await asAda.send(id, 'alert', news);
     assert.deepEqual([status, body], [200, { success: false, message: `User ${id} is not connected` }]);
@@ -119,7 +84,7 @@ test('[push:error User Not Connected] who is away or unknown is an ordinary answ
 });
 
 test('[push:POST /api/gateway/send-many] [push:listen announcement] several accounts get it, each once, and the answer says who was there', async (t) => {
-  const { bob, carol, ada, asAda, listen } = await open(t);
+  const { bob, carol, ada, asAda, listen } = await openPush(t);
   const [first, second] = [await listen(bob), await listen(carol)];
   const message = { title: 'System Announcement', body: 'Scheduled maintenance tonight' };
   const [b, c, a] = [bob.principal.id, carol.principal.id, ada.principal.id];
@@ -134,7 +99,7 @@ test('[push:POST /api/gateway/send-many] [push:listen announcement] several acco
 });
 
 test('[push:GET /api/gateway/status/:userId] [push:GET /api/gateway/connected] [push:GET /api/gateway/stats] [push:rule one identity per user by MongoDB _id] [push:rule connection flow 4 stores userId -> socketId] [push:rule disconnection flow 1 client disconnects] [push:rule disconnection flow 2 mapping removed] [push:rule disconnection flow 3 cleanup] [push:rule security automatic cleanup on disconnection] who is connected: an account is until its last connection ends', async (t) => {
-  const { server, ada, bob, asAda, listen } = await open(t);
+  const { server, ada, bob, asAda, listen } = await openPush(t);
   const id = bob.principal.id;
   const answers = async () => [
     (await asAda.get(`status/${id}`)).body,
@@ -169,7 +134,7 @@ test('[push:GET /api/gateway/status/:userId] [push:GET /api/gateway/connected] [
 });
 
 test('[push:rule offline notification is saved for later] a notification waits for who is away and comes behind `connected`, once, also after a restart', async (t) => {
-  const { server, bob, asAda } = await open(t);
+  const { server, bob, asAda } = await openPush(t);
   const id = bob.principal.id;
   const away = `User ${id} is not connected`;
   assert.deepEqual((await asAda.send(id, 'notification', news)).body, { success: false, message: away, queued: true });
@@ -195,7 +160,7 @@ test('[push:rule offline notification is saved for later] a notification waits f
 });
 
 test('a durable push to who is there is a row of the log: who loses the connection gets it once', async (t) => {
-  const { bob, asAda, listen } = await open(t);
+  const { bob, asAda, listen } = await openPush(t);
   const client = await listen(bob);
   const { body } = await asAda.send(bob.principal.id, 'order', { n: 1 }, { durable: true });
   assert.deepEqual(body, { success: true, message: `Message sent to user ${bob.principal.id}` });
@@ -211,7 +176,7 @@ test('a durable push to who is there is a row of the log: who loses the connecti
 });
 
 test('at most 1,000 pushes wait for one account, however they come; who has come back has room again', async (t) => {
-  const { server, bob, carol, asAda } = await open(t);
+  const { server, bob, carol, asAda } = await openPush(t);
   const id = bob.principal.id;
   await wait(server, bob, 980);
   const replies = await Promise.all(
@@ -233,7 +198,7 @@ test('at most 1,000 pushes wait for one account, however they come; who has come
 });
 
 test('a durable push to many is written in small pieces, and takes little of the memory for replay', async (t) => {
-  const { server, asAda } = await open(t);
+  const { server, asAda } = await openPush(t);
   const crowd = (await server.people(120)).map(({ principal }) => principal.id);
   const { log } = server.storage;
   const commits: { rows: number; size: number }[] = [];
@@ -252,7 +217,7 @@ test('a durable push to many is written in small pieces, and takes little of the
 });
 
 test('who has blocked the pusher gets nothing and looks like somebody who is away', async (t) => {
-  const { server, ada, bob, carol, asAda, listen } = await open(t);
+  const { server, ada, bob, carol, asAda, listen } = await openPush(t);
   const id = bob.principal.id;
   const { ear } = await listen(bob);
   await server.app.identity.block(bob.principal, ada.principal.id);
@@ -275,7 +240,7 @@ test('who has blocked the pusher gets nothing and looks like somebody who is awa
 });
 
 test('[push:rule REST endpoints let the backend send to users] production: administrators and service keys with the scope push, nobody else', async (t) => {
-  const { server, ada, bob, asAda, listen } = await open(t, production);
+  const { server, ada, bob, asAda, listen } = await openPush(t, production);
   const { ear } = await listen(bob);
   const id = bob.principal.id;
   const sender = as(server, await keyOf(server, 'push:send'));
@@ -300,7 +265,7 @@ test('[push:rule REST endpoints let the backend send to users] production: admin
 });
 
 test('reserved names, and what looks like them, are refused by 400; so is what has no form', async (t) => {
-  const { bob, asAda, listen } = await open(t);
+  const { bob, asAda, listen } = await openPush(t);
   const { ear } = await listen(bob);
   const id = bob.principal.id;
   for (const name of [
@@ -331,7 +296,7 @@ test('reserved names, and what looks like them, are refused by 400; so is what h
 });
 
 test('a message may have 64 KiB, and be nested 32 levels deep', async (t) => {
-  const { server, ada, bob, asAda, listen } = await open(t);
+  const { server, ada, bob, asAda, listen } = await openPush(t);
   const { ear } = await listen(bob);
   const id = bob.principal.id;
   assert.equal((await asAda.send(id, 'x', 'é'.repeat(32_767))).status, 200);
@@ -352,7 +317,7 @@ test('a message may have 64 KiB, and be nested 32 levels deep', async (t) => {
 
 test('pushes are counted by account, and by service key; those who are not let in by address', async (t) => {
   const settings = { RATE_LIMIT_PUSH: '2/60', RATE_LIMIT_PUSH_KEYS: '3/60', RATE_LIMIT_GENERAL: '4/900' };
-  const { server, bob, carol, asAda } = await open(t, settings);
+  const { server, bob, carol, asAda } = await openPush(t, settings);
   const id = bob.principal.id;
   const statuses = async (caller: ReturnType<typeof as>, count: number) => {
     const found: number[] = [];
@@ -367,82 +332,4 @@ test('pushes are counted by account, and by service key; those who are not let i
   assert.deepEqual(await statuses(as(server, carol.accessToken), 3), [200, 200, 429]);
   assert.deepEqual(await statuses(as(server, await keyOf(server, 'push:send')), 4), [200, 200, 200, 429]);
   assert.deepEqual(await statuses(as(server, 'nonsense'), 5), [401, 401, 401, 401, 429]);
-});
-
-test('[push:emit message] [push:listen messageReceived] [push:sdk ChatApp] [push:sdk React App example] a `message` is answered to its sender, and goes to nobody else', async (t) => {
-  const { ada, bob, listen } = await open(t);
-  const [sender, other] = [await listen(ada), await listen(bob)];
-  const before = Date.now();
-  for (const [given, received] of [
-    [{ message: 'Your message here', data: { a: 1 } }, 'Your message here'],
-    [{ message: 'Hello!', timestamp: new Date().toISOString() }, 'Hello!'],
-    [{ message: { deep: [1] } }, { deep: [1] }],
-    ['bare', 'bare'],
-    [{ other: 1 }, { other: 1 }],
-    [null, null],
-  ] as const) {
-    sender.ear.forget();
-    sender.socket.emit('message', given);
-    const { data } = await sender.ear.until('messageReceived');
-    const timestamp = field(field(data, 'data'), 'timestamp');
-    assert.deepEqual(data, {
-      success: true,
-      message: 'Message received by server',
-      data: { receivedMessage: received, timestamp },
-    });
-    assert.ok(Date.parse(String(timestamp)) >= before);
-  }
-  assert.equal(field(await sender.ask('message', { message: 'with a callback' }), 'success'), true);
-  assert.deepEqual(other.ear.of('message', 'messageReceived'), []);
-});
-
-test('a `message` that is too large, too deep or too much is refused, and the connection stays', async (t) => {
-  const { ada, listen } = await open(t, { RATE_LIMIT_PUSH: '2/60' });
-  const { ask, socket } = await listen(ada);
-  const deep = JSON.parse(`${'['.repeat(1_000)}${']'.repeat(1_000)}`);
-  for (const input of [{ message: 'x'.repeat(16_384) }, { message: deep }, deep])
-    assert.equal(field(await ask('message', input), 'success'), false);
-  assert.equal(field(await ask('message', { message: 1 }), 'success'), true);
-  assert.equal(field(await ask('message', { message: 2 }), 'success'), true);
-  assert.equal(field(await ask('message', { message: 3 }), 'code'), 'RATE_LIMIT_EXCEEDED');
-  assert.equal(socket.connected, true);
-});
-
-test('[push:env Connection URL ws://localhost:3000] [push:rule JWT required at handshake] [push:header Socket.IO handshake auth.token] [push:header Socket.IO handshake Authorization header] [push:listen connected] [push:listen disconnect] [push:rule connection flow 1 client connects with JWT] [push:rule connection flow 2 server verifies JWT] [push:rule connection flow 3 userId from token payload] [push:rule connection flow 5 emits connected] [push:rule connection flow 6 connection active] [push:rule Postman raw WebSocket test] the documented handshakes', async (t) => {
-  const { server, ada } = await open(t);
-  const { userId } = JSON.parse(Buffer.from(ada.accessToken.split('.')[1] ?? '', 'base64url').toString());
-  assert.equal(userId, ada.principal.id);
-  for (const options of [
-    { auth: { token: ada.accessToken } },
-    { extraHeaders: { Authorization: `Bearer ${ada.accessToken}` }, transports: ['polling', 'websocket'] },
-  ]) {
-    const { ear, socket } = await connected(t, server, options);
-    const { data } = await ear.until('connected');
-    assert.deepEqual(data, {
-      message: 'Successfully connected to WebSocket',
-      userId: ada.principal.id,
-      socketId: socket.id,
-      recovered: false,
-    });
-    const gone = new Promise((resolve) => socket.once('disconnect', resolve));
-    socket.disconnect();
-    assert.equal(await gone, 'io client disconnect');
-  }
-});
-
-test('[push:listen error] [push:error Connection Rejected] [push:rule security JWT required for all connections] [push:rule security token verified on every connection] without a good token: `error`, then the end; a token that was good once is not for ever', async (t) => {
-  const { server, ada } = await open(t);
-  const refused = async (token: string | undefined) => {
-    const { ear, socket } = stockClient(t, server, token === undefined ? {} : { token });
-    const gone = new Promise((resolve) => socket.once('disconnect', resolve));
-    assert.deepEqual((await ear.until('error')).data, { message: 'Authentication failed' });
-    assert.equal(await gone, 'io server disconnect');
-    assert.deepEqual(ear.of('connected'), []);
-  };
-  await refused(undefined);
-  await refused('nonsense');
-  await refused(await keyOf(server, 'push:send'));
-  (await connected(t, server, { token: ada.accessToken })).socket.disconnect();
-  await server.app.identity.logoutAll(ada.principal);
-  await refused(ada.accessToken);
 });
