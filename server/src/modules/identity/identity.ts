@@ -11,6 +11,7 @@ import { authenticateKey, createAdmin, createKey, giveRole, listKeys, revokeKey,
 import { block, blockedBy, isBlocked, listBlocked, unblock } from './blocks.ts';
 import { deleteAccount } from './deletion.ts';
 import { identityErrors } from './errors.ts';
+import { findPeople } from './find-people.ts';
 import { endSession, listSessions } from './own-sessions.ts';
 import type { DeletePart, Parts } from './parts.ts';
 import { changePassword } from './password-change.ts';
@@ -36,7 +37,6 @@ import type {
   StoredKey,
   Tokens,
 } from './schema.ts';
-import { searchPeople } from './search.ts';
 import { authenticate, forgetExpired, logout, logoutAll, refresh } from './sessions.ts';
 import { login, provision, register } from './signing-in.ts';
 import { personOf, prepareReads } from './store.ts';
@@ -83,7 +83,7 @@ export interface Identity {
   /** The caller's own account, at every door. Refuses ACCOUNT_NOT_FOUND, NOT_YOURS. */
   deleteAccount(principal: Principal, id: string): Promise<void>;
   /** By a part of the username, or by a whole email. Refuses UNAVAILABLE. */
-  searchPeople(text: string, page: Page): Promise<PersonList>;
+  findPeople(text: string, page: Page): Promise<PersonList>;
   /** Notes when these accounts, by internal number, were last seen. */
   noteSeen(accounts: readonly number[], at: number): Promise<void>;
   /** By public id, in any case; with `deletedToo` also who has deleted their account, for what they left behind. */
@@ -151,7 +151,7 @@ export function buildIdentity(needs: IdentityNeeds): Identity {
     profileFor: (principal, id) => profileFor(parts, principal, id),
     updateProfile: (principal, change) => updateProfile(parts, principal, change),
     deleteAccount: (principal, id) => deleteAccount(parts, principal, id),
-    searchPeople: (text, page) => searchPeople(parts, text, page),
+    findPeople: (text, page) => searchPeople(parts, text, page),
     noteSeen: (accounts, at) => noteSeen(parts, accounts, at),
     findAccount: (id, options) => findAccount(parts, id, options),
     peopleByIds: (ids) => peopleByIds(parts, ids),

@@ -12,7 +12,7 @@ const mostMatches = 1_000;
  * names; or the one account with exactly this email, so that addresses cannot be gathered. `capped`: there are more than
  * `total`. Costs one walk over the index of names at worst, in a thread for scans. Refuses UNAVAILABLE.
  */
-export async function searchPeople(parts: Parts, text: string, page: Page): Promise<PersonList> {
+export async function findPeople(parts: Parts, text: string, page: Page): Promise<PersonList> {
   const from = (page.page - 1) * page.limit;
   const { people, capped } = text.includes('@') ? await byEmail(parts, text) : await byUsername(parts, text);
   return { people: people.slice(from, from + page.limit), total: people.length, capped };
