@@ -81,6 +81,7 @@ export const settings = Type.Object({
     '5/900',
   ),
   RATE_LIMIT_MESSAGES: rate('Messages by one account', '30/60'),
+  RATE_LIMIT_RECEIPTS: rate('Receipts (delivered, seen) by one account', '600/60'),
   RATE_LIMIT_CALLS: rate('Acts on calls (begin, answer, leave …) by one account', '30/60'),
   RATE_LIMIT_TYPING: rate('Typing that one account tells others of', '60/10'),
   RATE_LIMIT_GENERAL: rate('Other requests by one address', '100/900'),
@@ -103,6 +104,7 @@ export type Config = Readonly<
     Static<typeof settings>,
     | 'RATE_LIMIT_AUTH'
     | 'RATE_LIMIT_MESSAGES'
+    | 'RATE_LIMIT_RECEIPTS'
     | 'RATE_LIMIT_CALLS'
     | 'RATE_LIMIT_TYPING'
     | 'RATE_LIMIT_GENERAL'
@@ -113,6 +115,7 @@ export type Config = Readonly<
   > & {
     RATE_LIMIT_AUTH: Rate;
     RATE_LIMIT_MESSAGES: Rate;
+    RATE_LIMIT_RECEIPTS: Rate;
     RATE_LIMIT_CALLS: Rate;
     RATE_LIMIT_TYPING: Rate;
     RATE_LIMIT_GENERAL: Rate;
@@ -142,6 +145,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     ...values,
     RATE_LIMIT_AUTH: rateOf(values.RATE_LIMIT_AUTH),
     RATE_LIMIT_MESSAGES: rateOf(values.RATE_LIMIT_MESSAGES),
+    RATE_LIMIT_RECEIPTS: rateOf(values.RATE_LIMIT_RECEIPTS),
     RATE_LIMIT_CALLS: rateOf(values.RATE_LIMIT_CALLS),
     RATE_LIMIT_TYPING: rateOf(values.RATE_LIMIT_TYPING),
     RATE_LIMIT_GENERAL: rateOf(values.RATE_LIMIT_GENERAL),

@@ -6,8 +6,8 @@ import type { SignedIn } from '../src/modules/identity/index.ts';
 import { connected, type Ear, field } from './support/clients.ts';
 import { startServer } from './support/server.ts';
 
-async function open(t: Parameters<typeof startServer>[0]) {
-  const server = await startServer(t);
+async function open(t: Parameters<typeof startServer>[0], settings: Parameters<typeof startServer>[1] = {}) {
+  const server = await startServer(t, settings);
   const [ada, bob, carol] = await server.people(3);
   assert.ok(ada && bob && carol);
   const call = async (who: SignedIn, method: string, path: string) => {
@@ -346,4 +346,30 @@ test('a group ends while receipts for it are being stored, and neither is refuse
   holder.release();
   assert.deepEqual(await raised, Array(rows.length).fill({ status: 'fulfilled', value: true }));
   assert.equal((await deleted).status, 200);
+});
+
+test('receipts are counted by account, over REST and sockets together, and not with messages', async (t) => {
+  const { server, ada, bob, carol, call, mark } = await open(t, {
+    RATE_LIMIT_RECEIPTS: '4/60',
+    RATE_LIMIT_MESSAGES: '1/60',
+  });
+  const id = await server.send(ada, { receiverId: bob.principal.id }, 'one');
+  const client = await connected(t, server, { token: bob.accessToken });
+  const codeOf = async (event: string, input: object) => field(await client.ask(event, input), 'code');
+  assert.equal(await codeOf('message:delivered', { messageId: id }), undefined);
+  assert.equal(await codeOf('message:seen', { messageId: id }), undefined);
+  assert.equal(await codeOf('conversation:seen', { conversationId: ada.principal.id }), undefined);
+  assert.equal((await mark(bob, id, 'seen')).status, 200);
+  for (const [event, input] of [
+    ['message:delivered', { messageId: id }],
+    ['message:seen', { messageId: id }],
+    ['conversation:seen', { conversationId: ada.principal.id }],
+  ] as const) {
+    assert.equal(await codeOf(event, input), 'RATE_LIMIT_EXCEEDED', event);
+  }
+  assert.equal((await mark(bob, id, 'delivered')).status, 429);
+  const { status, headers } = await call(bob, 'POST', `conversations/${ada.principal.id}/seen`);
+  assert.deepEqual([status, headers.get('x-ratelimit-limit')], [429, '4']);
+  assert.equal((await mark(carol, id, 'seen')).status, 404, 'another account has its own');
+  await server.send(bob, { receiverId: ada.principal.id }, 'still sent');
 });

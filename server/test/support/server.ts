@@ -20,6 +20,7 @@ const testSettings = {
   SOCIAL_PORT: '0',
   RATE_LIMIT_AUTH: plenty,
   RATE_LIMIT_MESSAGES: plenty,
+  RATE_LIMIT_RECEIPTS: plenty,
   RATE_LIMIT_CALLS: plenty,
   RATE_LIMIT_GENERAL: plenty,
   RATE_LIMIT_PUSH: plenty,

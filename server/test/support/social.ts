@@ -50,6 +50,7 @@ export async function startSocial(t: Pick<TestContext, 'after'>, options: Option
   const config = {
     RATE_LIMIT_AUTH: plenty,
     RATE_LIMIT_MESSAGES: plenty,
+    RATE_LIMIT_RECEIPTS: plenty,
     RATE_LIMIT_CALLS: plenty,
     RATE_LIMIT_GENERAL: plenty,
     ...options.settings,

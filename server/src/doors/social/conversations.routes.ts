@@ -29,7 +29,7 @@ const seen = Type.Object({ id: Type.String(), unreadCount: Type.Integer() }, { a
 /** Own conversations: `before` and `after` take the id of a last message. */
 export const conversationRoutes =
   (messaging: Messaging) =>
-  ({ guard }: Pieces): FastifyPluginAsyncTypebox =>
+  ({ guard, limits }: Pieces): FastifyPluginAsyncTypebox =>
   async (app) => {
     app.get(
       '/conversations',
@@ -57,6 +57,7 @@ export const conversationRoutes =
       '/conversations/:id/seen',
       {
         onRequest: [guard],
+        preHandler: limits.receipts,
         schema: {
           summary: 'Say that a conversation has been seen',
           params: Type.Object({ id: Type.String() }),

@@ -12,6 +12,7 @@ type Rate = Readonly<{ count: number; seconds: number }>;
 export type LimitSettings = Readonly<{
   RATE_LIMIT_AUTH: Rate;
   RATE_LIMIT_MESSAGES: Rate;
+  RATE_LIMIT_RECEIPTS: Rate;
   RATE_LIMIT_CALLS: Rate;
   RATE_LIMIT_GENERAL: Rate;
 }>;
@@ -27,6 +28,10 @@ export interface SocialLimits {
   readonly refused: (error: unknown, request: FastifyRequest, reply: FastifyReply) => Promise<never>;
   /** The same bucket for an emit; refuses RATE_LIMITED. */
   takeMessage(principal: Principal): void | Promise<void>;
+  /** Receipts by one account; over REST beside the general limit, which is the one that headers tell of. */
+  readonly receipts: Hook;
+  /** The same bucket for an emit; refuses RATE_LIMITED. */
+  takeReceipt(principal: Principal): Promise<void>;
   /** Acts on calls by one account; over REST beside the general limit, which is the one that headers tell of. */
   readonly calls: Hook;
   /** The same bucket for an emit; refuses RATE_LIMITED. */
@@ -36,8 +41,15 @@ export interface SocialLimits {
 export function socialLimits(limits: Limits, settings: LimitSettings, clock: Clock): SocialLimits {
   const general: Rule = { name: 'social-general', ...settings.RATE_LIMIT_GENERAL };
   const messages: Rule = { name: 'social-messages', ...settings.RATE_LIMIT_MESSAGES };
+  const receipts: Rule = { name: 'social-receipts', ...settings.RATE_LIMIT_RECEIPTS };
   const calls: Rule = { name: 'social-calls', ...settings.RATE_LIMIT_CALLS };
   const { take, refuse, refusedBy } = rateLimit(limits, clock);
+  const byAccount = (rule: Rule): [Hook, (principal: Principal) => Promise<void>] => [
+    async (request, reply) => refuse(await limits.take(rule, String(principalOf(request).account)), reply),
+    async ({ account }) => refuse(await limits.take(rule, String(account))),
+  ];
+  const [receiptHook, takeReceipt] = byAccount(receipts);
+  const [callHook, takeCall] = byAccount(calls);
   return {
     general: (request, reply) => take(general, addressKey(request.ip), reply),
     auth: (endpoint) => {
@@ -50,7 +62,9 @@ export function socialLimits(limits: Limits, settings: LimitSettings, clock: Clo
       const taken = limits.take(messages, String(account));
       return taken instanceof Promise ? taken.then((known) => refuse(known)) : refuse(taken);
     },
-    calls: async (request, reply) => refuse(await limits.take(calls, String(principalOf(request).account)), reply),
-    takeCall: async ({ account }) => refuse(await limits.take(calls, String(account))),
+    receipts: receiptHook,
+    takeReceipt,
+    calls: callHook,
+    takeCall,
   };
 }

@@ -25,7 +25,7 @@ export function messageEvents({ messaging, limits }: MessageEventNeeds): EventTa
       },
     ],
     ...changeEvents({ messaging, limits }),
-    ...receiptEvents(messaging),
+    ...receiptEvents({ messaging, limits }),
   ];
 }
 
@@ -63,13 +63,15 @@ function changeEvents({ messaging, limits }: MessageEventNeeds): EventTable {
   ];
 }
 
-function receiptEvents(messaging: Messaging): EventTable {
+function receiptEvents({ messaging, limits }: MessageEventNeeds): EventTable {
   const checkId = compileCheck(messageId);
   const checkConversation = compileCheck(conversationId);
   const mark =
     (status: 'DELIVERED' | 'SEEN'): EventHandler =>
     async ({ principal }, input) => {
-      const marked = await messaging.mark(principal, checkId(input).messageId, status);
+      const { messageId: id } = checkId(input);
+      await limits.takeReceipt(principal);
+      const marked = await messaging.mark(principal, id, status);
       return () => marked;
     };
   return [
@@ -79,6 +81,7 @@ function receiptEvents(messaging: Messaging): EventTable {
       'conversation:seen',
       async ({ principal }, input) => {
         const { conversationId: id } = checkConversation(input);
+        await limits.takeReceipt(principal);
         await messaging.seeAll(principal, id);
         return () => ({ id, unreadCount: 0 });
       },

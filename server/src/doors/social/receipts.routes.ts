@@ -11,7 +11,7 @@ const marked = Type.Object({ id: Type.String(), status: Type.String() }, { addit
 /** Who has got and seen what. */
 export const receiptRoutes =
   (messaging: Messaging) =>
-  ({ guard }: Pieces): FastifyPluginAsyncTypebox =>
+  ({ guard, limits }: Pieces): FastifyPluginAsyncTypebox =>
   async (app) => {
     for (const [path, status, summary] of [
       ['/messages/:id/delivered', 'DELIVERED', 'Say that a message has arrived'],
@@ -19,7 +19,11 @@ export const receiptRoutes =
     ] as const) {
       app.post(
         path,
-        { onRequest: [guard], schema: { summary, params: byId, response: { 200: answerSchema(marked) } } },
+        {
+          onRequest: [guard],
+          preHandler: limits.receipts,
+          schema: { summary, params: byId, response: { 200: answerSchema(marked) } },
+        },
         async (request) => success(await messaging.mark(principalOf(request), request.params.id, status)),
       );
     }
