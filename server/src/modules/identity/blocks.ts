@@ -6,6 +6,7 @@ import type { Principal } from '../../kernel/principal.ts';
 import { identityErrors } from './errors.ts';
 import { type BlockChanged, identityEvents } from './events.ts';
 import type { Parts } from './parts.ts';
+import { seenAtBlock } from './profile.ts';
 import type { Blocked } from './schema.ts';
 import { personOf, type Tables, tablesOf } from './store.ts';
 
@@ -16,14 +17,15 @@ const mostBlocks = 10_000;
  * Blocks an account; once more changes nothing. The blocked one hears nothing of it. Refuses ACCOUNT_NOT_FOUND,
  * BLOCKS_ONESELF, TOO_MANY_BLOCKS.
  */
-export async function block({ log, clock }: Parts, { account }: Principal, id: string): Promise<void> {
-  await log.write(async ({ sql, append }) => {
+export async function block(parts: Parts, { account }: Principal, id: string): Promise<void> {
+  await parts.log.write(async ({ sql, append }) => {
     const db = tablesOf(sql);
     const blocked = await numberOf(db, id);
     if (blocked === account) throw new Refusal(identityErrors.BLOCKS_ONESELF);
+    const own = await db.selectFrom('accounts').selectAll().where('id', '=', account).executeTakeFirstOrThrow();
     const made = await db
       .insertInto('blocks')
-      .values({ account, blocked, at: clock.now() })
+      .values({ account, blocked, at: parts.clock.now(), seen_at: seenAtBlock(parts, own) })
       .onConflict((conflict) => conflict.doNothing())
       .returning('blocked')
       .executeTakeFirst();

@@ -83,7 +83,7 @@ export interface Identity {
   /** The caller's own account, at every door. Refuses ACCOUNT_NOT_FOUND, NOT_YOURS. */
   deleteAccount(principal: Principal, id: string): Promise<void>;
   /** By a part of the username, or by a whole email. Refuses UNAVAILABLE. */
-  findPeople(text: string, page: Page): Promise<PersonList>;
+  searchPeople(text: string, page: Page): Promise<PersonList>;
   /** Notes when these accounts, by internal number, were last seen. */
   noteSeen(accounts: readonly number[], at: number): Promise<void>;
   /** By public id, in any case; with `deletedToo` also who has deleted their account, for what they left behind. */
@@ -125,6 +125,8 @@ export type IdentityNeeds = Readonly<{
   clock: Clock;
   /** Whether an account, by its public id, has a live connection. */
   isOnline: (id: string) => boolean;
+  /** When the last connection of an account, by its number, has ended, as long as that is not stored; 0 when nothing is known. */
+  leftAt: (account: number) => number;
   onDelete: DeletePart;
   /** Signs access tokens; at least 32 bytes. */
   secret: Uint8Array;
@@ -151,7 +153,7 @@ export function buildIdentity(needs: IdentityNeeds): Identity {
     profileFor: (principal, id) => profileFor(parts, principal, id),
     updateProfile: (principal, change) => updateProfile(parts, principal, change),
     deleteAccount: (principal, id) => deleteAccount(parts, principal, id),
-    findPeople: (text, page) => searchPeople(parts, text, page),
+    searchPeople: (text, page) => findPeople(parts, text, page),
     noteSeen: (accounts, at) => noteSeen(parts, accounts, at),
     findAccount: (id, options) => findAccount(parts, id, options),
     peopleByIds: (ids) => peopleByIds(parts, ids),
@@ -173,13 +175,14 @@ export function buildIdentity(needs: IdentityNeeds): Identity {
   };
 }
 
-function partsOf({ sql, log, limits, clock, isOnline, onDelete, secret, config }: IdentityNeeds): Parts {
+function partsOf({ sql, log, limits, clock, isOnline, leftAt, onDelete, secret, config }: IdentityNeeds): Parts {
   return {
     sql,
     log,
     limits,
     clock,
     isOnline,
+    leftAt,
     onDelete,
     reads: prepareReads(sql),
     passwords: argon2Passwords(),

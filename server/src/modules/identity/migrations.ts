@@ -57,4 +57,15 @@ export const identityMigrations = (engine: Engine): Migrations => ({
       for (const statement of statements) await statement.execute(db);
     },
   },
+  '2026-11-20-93-block-seen': {
+    async up(db: Kysely<unknown>) {
+      const statements = [
+        sql`alter table blocks add column seen_at bigint not null default 0`,
+        // What the blocked were shown until now.
+        sql`update blocks set seen_at = (select case when a.last_seen < blocks.at then a.last_seen else blocks.at end
+              from accounts a where a.id = blocks.account)`,
+      ];
+      for (const statement of statements) await statement.execute(db);
+    },
+  },
 });

@@ -21,6 +21,8 @@ export type Parts = Readonly<{
   reads: Reads;
   /** Whether an account, by its public id, has a live connection. */
   isOnline: (id: string) => boolean;
+  /** When the last connection of an account, by its number, has ended, as long as that is not stored; 0 when nothing is known. */
+  leftAt: (account: number) => number;
   onDelete: DeletePart;
   passwords: Passwords;
   accessTokens: AccessTokens;

@@ -34,16 +34,29 @@ const publicProfileOf = (row: Account, presence: Presence): PublicProfile => ({
   ...presence,
 });
 
-/** The one answer to "is this account online?": who is, was seen just now. */
-function presenceOf({ isOnline, clock }: Parts, row: Account): Presence {
+/**
+ * The one answer to "is this account online?": who is connected, was seen just now. The time never goes back, and is in
+ * whole seconds whatever it comes from: a finer one would tell a block from a connection that ended.
+ */
+function presenceOf({ isOnline, leftAt, clock }: Parts, row: Account): Presence {
   const now = clock.now();
-  const online = row.deleted_at === null && (isOnline(idText(row.public_id)) || now - row.signed_in_at < freshFor);
-  return { isOnline: online, lastSeen: online ? now : row.last_seen };
+  const connected = row.deleted_at === null && isOnline(idText(row.public_id));
+  const fresh = row.deleted_at === null && now - row.signed_in_at < freshFor;
+  const seen = connected ? now : Math.max(row.last_seen, leftAt(row.id));
+  return { isOnline: connected || fresh, lastSeen: wholeSeconds(seen) };
 }
+
+/** What an account looks like from now on to whom it blocks: like one that has just signed out. */
+export function seenAtBlock(parts: Parts, row: Account): number {
+  const { isOnline, lastSeen } = presenceOf(parts, row);
+  return isOnline ? wholeSeconds(parts.clock.now()) : lastSeen;
+}
+
+const wholeSeconds = (time: number): number => time - (time % 1_000);
 
 /**
  * An account as somebody else sees it; a deleted one has a name that says so. To whom it has blocked it looks like one
- * that went offline when it did. Refuses ACCOUNT_NOT_FOUND.
+ * that signed out when it did. Refuses ACCOUNT_NOT_FOUND.
  */
 export async function profileFor(parts: Parts, principal: Principal, id: string): Promise<PublicProfile> {
   const key = idBytes(id);
@@ -52,7 +65,7 @@ export async function profileFor(parts: Parts, principal: Principal, id: string)
   const block = await parts.reads.block.get(row.id, principal.account);
   const presence = presenceOf(parts, row);
   if (block === undefined) return publicProfileOf(row, presence);
-  return publicProfileOf(row, { isOnline: false, lastSeen: Math.min(row.last_seen, block.at) });
+  return publicProfileOf(row, { isOnline: false, lastSeen: block.seen_at });
 }
 
 /** Changes the caller's own account. Refuses INVALID_INPUT, ACCOUNT_NOT_FOUND, NOT_YOURS, USERNAME_TAKEN. */

@@ -27,7 +27,8 @@ export type IdentityTables = {
   accounts: AccountsTable;
   first_person: { one: number };
   password_resets: { account: number; hash: Uint8Array; tries: number; expires_at: number };
-  blocks: { account: number; blocked: number; at: number };
+  /** `seen_at`: what the blocked one sees as the last time the other was there. */
+  blocks: { account: number; blocked: number; at: number; seen_at: number };
   sessions: {
     id: Generated<number>;
     public_id: Uint8Array;
@@ -99,7 +100,7 @@ export const prepareReads = (sql: Sql) => ({
   accountByUsername: sql.statement<Account>(
     `SELECT ${account} FROM accounts WHERE username_key = ?1 AND deleted_at IS NULL`,
   ),
-  block: sql.statement<{ at: number }>('SELECT at FROM blocks WHERE account = ?1 AND blocked = ?2'),
+  block: sql.statement<{ seen_at: number }>('SELECT seen_at FROM blocks WHERE account = ?1 AND blocked = ?2'),
   blockedBy: sql.statement<{ blocked: number }>('SELECT blocked FROM blocks WHERE account = ?1'),
   firstPerson: sql.statement<{ one: number }>('SELECT one FROM first_person WHERE one = ?1'),
 });
