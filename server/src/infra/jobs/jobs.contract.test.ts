@@ -20,7 +20,7 @@ async function openJobs(t: TestContext) {
   t.after(() => Promise.all(nodes.map((node) => node.close())));
   const node = (): Jobs => {
     const onFailure = (kind: string, error: unknown) => void failures.push(`${kind}: ${String(error)}`);
-    const jobs = new SqlJobs({ sql, log, clock, onFailure, lookEvery: 5 });
+    const jobs = new SqlJobs({ sql, log, clock, onFailure, lookEvery: 5, stopWithin: 300 });
     nodes.push(jobs);
     return jobs;
   };
@@ -240,6 +240,38 @@ test('SqlJobs: a running job is interrupted by the close, costs no try, and runs
   await second.start();
   await until(() => attempts.length > 0);
   assert.deepEqual(attempts, [1]);
+});
+
+test('SqlJobs: a job that ignores its signal does not hold the close; its outcome is not stored, and it runs again', async (t) => {
+  const { clock, log, node, stored, failures } = await openJobs(t);
+  const deaf = Promise.withResolvers<void>();
+  let started = false;
+  const first = node();
+  first.handle('deaf', async () => {
+    started = true;
+    await deaf.promise;
+  });
+  await first.start();
+  await log.write((tx) => first.schedule(tx, { kind: 'deaf', at: clock.now(), payload: null }));
+  await until(() => started);
+  const began = performance.now();
+  await first.close();
+  const took = performance.now() - began;
+  assert.ok(took >= 250 && took < 3_000, `${took} ms`);
+  const left = 'it did not stop within 300 ms of the drain, is left behind, and runs again when its lease is over';
+  assert.deepEqual(failures, [`deaf: Error: ${left}`]);
+  const waiting = [{ kind: 'deaf', due: clock.now() + minute, attempts: 1, error: null }];
+  assert.deepEqual(await stored(), waiting);
+  deaf.resolve();
+  await aWhile();
+  assert.deepEqual([await stored(), failures.length], [waiting, 1]);
+  const attempts: number[] = [];
+  const second = node();
+  second.handle('deaf', async ({ attempt }) => void attempts.push(attempt));
+  await second.start();
+  clock.forward(minute);
+  await until(() => attempts.length > 0);
+  assert.deepEqual(attempts, [2]);
 });
 
 test('SqlJobs: a repeating job runs at the first start, then after each period, and on one node only', async (t) => {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Generated, Kysely } from 'kysely';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Log, Transaction } from '../log/log.ts';
@@ -15,6 +16,8 @@ export type SqlJobsOptions = {
   lookEvery?: number;
   /** How long a claim holds without being renewed, in milliseconds. */
   lease?: number;
+  /** How long a close waits for what runs, in milliseconds. */
+  stopWithin?: number;
 };
 
 type JobsTables = {
@@ -63,22 +66,27 @@ export class SqlJobs implements Jobs {
   readonly #onFailure: SqlJobsOptions['onFailure'];
   readonly #lookEvery: number;
   readonly #lease: number;
+  readonly #stopWithin: number;
   readonly #sql: Sql;
   /** What is due and of none of so many kinds: their number decides the text. */
   readonly #due: Statement<Due>[];
   readonly #entries = new Map<string, Entry>();
   readonly #running = new Map<number, { kind: string; done: Promise<void> }>();
   readonly #closing = new AbortController();
+  /** Of jobs that run on behind the close nothing is renewed or stored: the database may be gone. */
+  #closed = false;
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> | undefined;
 
-  constructor({ sql, log, clock, onFailure, lookEvery = 1_000, lease = 60_000 }: SqlJobsOptions) {
+  constructor(options: SqlJobsOptions) {
+    const { sql, log, clock, onFailure, lookEvery = 1_000, lease = 60_000, stopWithin = 2_000 } = options;
     this.#sql = sql;
     this.#log = log;
     this.#clock = clock;
     this.#onFailure = onFailure;
     this.#lookEvery = lookEvery;
     this.#lease = lease;
+    this.#stopWithin = stopWithin;
     this.#due = [sql.statement(dueText(0))];
   }
 
@@ -139,6 +147,19 @@ export class SqlJobs implements Jobs {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     this.#closing.abort();
+    const stopped = this.#stopped();
+    const late = new AbortController();
+    // A handler that ignores its signal must not take the time of everything that closes after the jobs.
+    await Promise.race([stopped, sleep(this.#stopWithin, undefined, { signal: late.signal }).catch(() => {})]);
+    late.abort();
+    this.#closed = true;
+    for (const { kind } of this.#running.values()) {
+      const fate = 'is left behind, and runs again when its lease is over';
+      this.#onFailure(kind, new Error(`it did not stop within ${this.#stopWithin} ms of the drain, ${fate}`));
+    }
+  }
+
+  async #stopped(): Promise<void> {
     await this.#looking;
     await Promise.all([...this.#running.values()].map(({ done }) => done));
   }
@@ -191,8 +212,10 @@ export class SqlJobs implements Jobs {
 
   async #run(job: Claimed): Promise<void> {
     const renewal = setInterval(() => void this.#renew(job), this.#lease / 3);
+    renewal.unref();
     try {
-      await this.#settle(job, await this.#try(job));
+      const outcome = await this.#try(job);
+      if (!this.#closed) await this.#settle(job, outcome);
     } catch (error) {
       // The outcome could not be stored: the job is due again when its lease is over.
       this.#onFailure(job.kind, error);
@@ -238,6 +261,7 @@ export class SqlJobs implements Jobs {
   }
 
   async #renew({ id, kind, claim }: Claimed): Promise<void> {
+    if (this.#closed) return;
     try {
       await this.#log.write(async ({ sql }) => {
         const due = this.#clock.now() + this.#lease;

@@ -43,6 +43,9 @@ export interface Jobs {
   cancel(transaction: Transaction, job: { kind: string; key: string }): Promise<boolean>;
   /** Forgets up to `limit` jobs that failed for good more than seven days ago, and returns how many; for a timer. */
   forgetFailed(limit: number): Promise<number>;
-  /** Starts nothing more, signals what runs, and waits for it; what was interrupted runs again at the next start. */
+  /**
+   * Starts nothing more, signals what runs, and waits for it; what was interrupted runs again at the next start. What does
+   * not stop within two seconds is left behind, said to the server's log, and runs again when its lease is over.
+   */
   close(): Promise<void>;
 }
