@@ -12,7 +12,7 @@ const text = nullable(Type.String());
 const conversation = Type.Object(
   {
     id: Type.String(),
-    type: Type.String(),
+    type: Type.Enum(['DIRECT', 'GROUP']),
     userId: text,
     groupId: text,
     lastMessage: messageSchema,

@@ -1,9 +1,16 @@
 import { Type } from 'typebox';
 import { nullable } from '../../infra/http/nullable.ts';
 import { isoTime } from '../../kernel/clock.ts';
-import type { Message } from '../../modules/messaging/index.ts';
+import {
+  type Message,
+  type MessageStatus,
+  type MessageType,
+  messageStatuses,
+  messageTypes,
+} from '../../modules/messaging/index.ts';
 
 const text = nullable(Type.String());
+export const statusSchema = Type.Enum(messageStatuses);
 /** A message in an answer; what is not listed here never leaves. */
 export const messageSchema = Type.Object(
   {
@@ -12,8 +19,8 @@ export const messageSchema = Type.Object(
     receiverId: text,
     groupId: text,
     content: Type.String(),
-    type: Type.String(),
-    status: Type.String(),
+    type: Type.Enum(messageTypes),
+    status: statusSchema,
     parentId: text,
     metadata: Type.Union([Type.Record(Type.String(), Type.Any()), Type.Null()]),
     reactions: Type.Array(
@@ -33,7 +40,7 @@ type CommonView = {
   receiverId: string | null;
   groupId: string | null;
   content: string;
-  type: string;
+  type: MessageType;
   parentId: string | null;
   metadata: Record<string, unknown> | null;
   reactions: Message['reactions'];
@@ -42,7 +49,7 @@ type CommonView = {
 };
 
 /** Always the full object; `clientId` for its sender only. */
-export type MessageView = CommonView & { status: string; clientId?: string };
+export type MessageView = CommonView & { status: MessageStatus; clientId?: string };
 
 function commonView(message: Message): CommonView {
   const { id, senderId, receiverId, groupId, content, type, parentId, metadata, reactions } = message;
@@ -52,7 +59,7 @@ function commonView(message: Message): CommonView {
 }
 
 /** What an account sees of a message; the answer to a send says SENT, whatever has become of it meanwhile. */
-export function viewFor(account: number, message: Message, status: string = message.status): MessageView {
+export function viewFor(account: number, message: Message, status: MessageStatus = message.status): MessageView {
   const view: MessageView = { ...commonView(message), status };
   if (message.sender === account && message.clientId !== null) view.clientId = message.clientId;
   return view;

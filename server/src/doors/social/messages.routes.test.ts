@@ -276,3 +276,18 @@ test('[social:limit page default 1] [social:limit default 20 max 100] pages are 
     assert.equal((await list(query))[0], 400, query);
   }
 });
+
+test('[social:enum message type] [social:enum message status] the API says which there are, in answers too', async (t) => {
+  const server = await startServer(t);
+  const { text } = await server.call('GET', '/api/docs-json');
+  const { paths } = JSON.parse(text);
+  const answerOf = (path: string, method: string, status = 200) =>
+    paths[path][method].responses[status].content['application/json'].schema.properties.data;
+  const statuses = ['SENT', 'DELIVERED', 'SEEN'];
+  const message = answerOf('/api/v1/messages', 'post', 201).properties;
+  assert.deepEqual(message.type.enum, ['TEXT', 'IMAGE', 'FILE', 'VOICE', 'VIDEO']);
+  assert.deepEqual(message.status.enum, statuses);
+  assert.deepEqual(answerOf('/api/v1/messages/{id}/seen', 'post').properties.status.enum, statuses);
+  const line = answerOf('/api/v1/conversations', 'get').items.properties;
+  assert.deepEqual([line.type.enum, line.lastMessage.properties.status.enum], [['DIRECT', 'GROUP'], statuses]);
+});

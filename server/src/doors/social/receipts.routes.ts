@@ -3,10 +3,11 @@ import { Type } from 'typebox';
 import { principalOf } from '../../infra/http/guard.ts';
 import type { Messaging } from '../../modules/messaging/index.ts';
 import { answerSchema, success } from './envelope.ts';
+import { statusSchema } from './message-view.ts';
 import type { Pieces } from './routes.ts';
 
 const byId = Type.Object({ id: Type.String() });
-const marked = Type.Object({ id: Type.String(), status: Type.String() }, { additionalProperties: false });
+const marked = Type.Object({ id: Type.String(), status: statusSchema }, { additionalProperties: false });
 
 /** Who has got and seen what. */
 export const receiptRoutes =

@@ -11,7 +11,16 @@ export {
 export { Messaging } from './messaging.ts';
 export { messagingMigrations } from './migrations.ts';
 export { followChanges } from './recent-messages.ts';
-export { type Message, messageDraft, messageEdit, reactionDraft } from './schema.ts';
+export {
+  type Message,
+  type MessageStatus,
+  type MessageType,
+  messageDraft,
+  messageEdit,
+  messageStatuses,
+  messageTypes,
+  reactionDraft,
+} from './schema.ts';
 export { PostgresMessageStore } from './store.postgres.ts';
 export { SqliteMessageStore } from './store.sqlite.ts';
 export type { MessageStore } from './store.ts';

@@ -1,8 +1,8 @@
 import { type Static, Type } from 'typebox';
 import { clientKey } from '../../infra/log/keys.ts';
 
-const messageTypes = ['TEXT', 'IMAGE', 'FILE', 'VOICE', 'VIDEO'] as const;
-const messageStatuses = ['SENT', 'DELIVERED', 'SEEN'] as const;
+export const messageTypes = ['TEXT', 'IMAGE', 'FILE', 'VOICE', 'VIDEO'] as const;
+export const messageStatuses = ['SENT', 'DELIVERED', 'SEEN'] as const;
 export type MessageType = (typeof messageTypes)[number];
 export type MessageStatus = (typeof messageStatuses)[number];
 
