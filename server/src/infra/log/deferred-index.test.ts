@@ -57,6 +57,20 @@ test('the watermark is stored with the flush, and read at the next start', () =>
   assert.equal(open(database).index.watermark, 9);
 });
 
+test('what is removed waits no more, is not written and counts no more', () => {
+  const { index, written } = open();
+  for (const seq of [1, 2, 3]) index.add(7, seq);
+  index.add(8, 4);
+  index.remove(7, 2);
+  index.remove(8, 4);
+  index.remove(7, 9);
+  index.remove(9, 1);
+  assert.deepEqual([index.seqs(7), index.seqs(8), index.pending], [[1, 3], [], 2]);
+  index.flush();
+  index.settle();
+  assert.deepEqual([written, index.watermark], [[[7, [1, 3]]], 4]);
+});
+
 test('it is due when a few thousand entries wait', () => {
   const { index } = open();
   let seq = 0;

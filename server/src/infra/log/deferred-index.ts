@@ -59,6 +59,16 @@ export class DeferredIndex {
     this.#highest = seq;
   }
 
+  /** A row that will not be in the table. */
+  remove(key: number, seq: number): void {
+    const seqs = this.#pending.get(key);
+    const place = seqs?.indexOf(seq) ?? -1;
+    if (seqs === undefined || place < 0) return;
+    seqs.splice(place, 1);
+    if (seqs.length === 0) this.#pending.delete(key);
+    this.#count -= 1;
+  }
+
   /** Writes all that waits, inside the writer's transaction; `settle` after its commit. */
   flush(): void {
     const keys = [...this.#pending.keys()].sort((a, b) => a - b);

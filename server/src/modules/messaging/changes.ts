@@ -80,11 +80,9 @@ export class Changes {
 
   /** What was said is gone, from the log too; its number stays. Refuses: MESSAGE_NOT_FOUND, NOT_THE_SENDER. */
   async remove(principal: Principal, id: string): Promise<void> {
-    // Out of the index a message can only be taken once it is in there.
-    await this.#store.settle();
-    await this.#log.write(async (transaction) => {
+    const removed = await this.#log.write(async (transaction) => {
       const { message, group } = await this.#own(transaction, principal, id);
-      const { seq, conversation } = message;
+      const { seq } = message;
       const now = this.#clock.now();
       await this.#update(transaction.sql, message, {
         content: '',
@@ -95,19 +93,12 @@ export class Changes {
       });
       const tables = transaction.sql.withTables<Tables>();
       await tables.deleteFrom('reactions').where('message', '=', seq).execute();
-      await tables
-        .deleteFrom('conversation_messages')
-        .where('conversation', '=', conversation)
-        .where('seq', '=', seq)
-        .execute();
-      await tables
-        .updateTable('conversations')
-        .set((eb) => ({ total: eb('total', '-', 1) }))
-        .where('id', '=', conversation)
-        .execute();
+      await takeFromIndex(transaction.sql, message);
       const payload: MessageDeleted = { seq, messageId: message.id };
       transaction.append({ ...toReaders(message, group), type: messagingEvents.deleted, payload });
+      return message;
     });
+    this.#store.forget(removed);
   }
 
   /**
@@ -151,12 +142,12 @@ export class Changes {
     return own;
   }
 
-  /** The first change keeps what a retry of the message is known by. */
   /** Later than its creation, also within a millisecond and when the clock has stepped: that is how an edit is known. */
   #now(message: Message): number {
     return Math.max(this.#clock.now(), message.createdAt + 1);
   }
 
+  /** The first change keeps what a retry of the message is known by. */
   async #update(db: Kysely<object>, message: Message, values: Partial<Tables['messages']>): Promise<void> {
     const tables = db.withTables<Tables>();
     await tables.updateTable('messages').set(values).where('seq', '=', message.seq).execute();
@@ -183,6 +174,15 @@ async function found(transaction: Transaction, { account }: Principal, id: strin
       : (await isMember(transaction.sql, account, group)) || (await isPublic(transaction.sql, group));
   if (!visible) throw new Refusal(messagingErrors.MESSAGE_NOT_FOUND);
   return known;
+}
+
+/** What still waits for the index is neither in it nor counted. */
+async function takeFromIndex(db: Kysely<object>, { conversation, seq }: Message): Promise<void> {
+  const tables = db.withTables<Tables>();
+  const taken = tables.deleteFrom('conversation_messages').where((eb) => eb.and({ conversation, seq }));
+  if ((await taken.returning('seq').execute()).length === 0) return;
+  const less = tables.updateTable('conversations').set((eb) => ({ total: eb('total', '-', 1) }));
+  await less.where('id', '=', conversation).execute();
 }
 
 /** Whoever may no longer send to a conversation changes nothing that the others in it read. */

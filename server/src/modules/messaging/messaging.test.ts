@@ -3,6 +3,7 @@ import test from 'node:test';
 import { engine } from '../../../test/support/database.ts';
 import { codeOf } from '../../../test/support/identity.ts';
 import { type House, openHouse } from '../../../test/support/messaging.ts';
+import { SqliteLog } from '../../infra/log/log.sqlite.ts';
 import { topicOf } from '../../infra/log/topic.ts';
 import { PostgresSql } from '../../infra/sql/sql.postgres.ts';
 import { newIdText } from '../../kernel/ids.ts';
@@ -506,4 +507,45 @@ test('postgres: a set that is written once more, because nobody knows whether it
     again.map(({ verdict, known }) => [verdict, known]),
     sent.map(({ seq }) => ['known', seq]),
   );
+});
+
+test('neither a list of conversations nor a deletion writes what waits for the index of everybody', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] });
+  const house = await openHouse(t);
+  const [ada, bob, carol] = await three(house);
+  const group = await house.group(carol, ada);
+  const indexed = () => countOf(house, 'conversation_messages');
+  const sent: Message[] = [];
+  for (const content of ['1', '2', '3', '4']) sent.push(await house.messaging.send(bob, hi(ada, { content })));
+  await house.messaging.send(ada, hi(bob, { content: 'own' }));
+  const inGroup = await house.messaging.send(carol, { content: 'group', groupId: group });
+  await house.messaging.send(carol, hi(bob, { content: 'not for ada' }));
+  const [first, second, , last] = sent;
+  assert.ok(first && second && last);
+  const seen = async ({ messaging }: Pick<House, 'messaging'>) => {
+    const { conversations, total } = await messaging.conversations(ada, { page: 1, limit: 20 });
+    const lines = conversations.map(({ lastMessage, unread }) => [lastMessage.content, unread]);
+    const history = await messaging.directHistory(ada, bob.id, { page: 1, limit: 20 });
+    return { lines, total, history: [history.messages.map(({ content }) => content).join(' '), history.total] };
+  };
+  const whole = [
+    ['group', 1],
+    ['own', 4],
+  ];
+  assert.deepEqual(await seen(house), { lines: whole, total: 2, history: ['own 4 3 2 1', 5] });
+  await house.messaging.mark(ada, first.id, 'SEEN');
+  await house.messaging.changes.remove(bob, second.id);
+  await house.messaging.changes.remove(carol, inGroup.id);
+  const left = { lines: [['own', 2]], total: 1, history: ['own 4 3 1', 4] };
+  assert.deepEqual(await seen(house), left);
+  if (house.log instanceof SqliteLog) {
+    assert.equal(await indexed(), 0, 'nobody’s has been written');
+    assert.deepEqual(await seen(await house.afterKill()), left);
+    await Promise.all([house.messaging.changes.remove(bob, last.id), house.log.flushIndexes()]);
+    assert.equal(await indexed(), 4);
+  } else await house.messaging.changes.remove(bob, last.id);
+  const after = { lines: [['own', 1]], total: 1, history: ['own 3 1', 3] };
+  assert.deepEqual(await seen(house), after, 'deleted in the commit that writes the index');
+  await house.messaging.send(bob, hi(ada, { content: '5' }));
+  assert.deepEqual(await seen(house), { lines: [['5', 2]], total: 1, history: ['5 own 3 1', 4] });
 });

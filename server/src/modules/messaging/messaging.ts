@@ -95,8 +95,6 @@ export class Messaging {
 
   /** Own conversations, direct and of groups, the last written to first; `before` and `after` are ids of last messages. */
   async conversations(principal: Principal, { before, after, ...page }: Page): Promise<ConversationList> {
-    // In a conversation's index the last message is found by one look.
-    await this.#store.settle();
     const bounds = {
       ...(before === undefined ? {} : { before: await this.#ownBound(principal, before) }),
       ...(after === undefined ? {} : { after: await this.#ownBound(principal, after) }),

@@ -59,7 +59,7 @@ export class PostgresMessageStore implements MessageStore {
     return [];
   }
 
-  async settle(): Promise<void> {}
+  forget(): void {}
 
   async #apply(drafts: readonly Draft[]): Promise<Applied<Verdict | 'again'>> {
     const { firsts, firstOf } = withoutTwins(drafts);

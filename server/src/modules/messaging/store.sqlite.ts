@@ -3,6 +3,7 @@ import type { SqliteLog } from '../../infra/log/log.sqlite.ts';
 import { groupOf } from '../../infra/log/topic.ts';
 import type { SqliteSql } from '../../infra/sql/sql.sqlite.ts';
 import { commonErrors, type ErrorValue } from '../../kernel/errors.ts';
+import { conversationIndex } from './conversations.ts';
 import { messagingErrors } from './errors.ts';
 import { messageEvent } from './events.ts';
 import { receiptsOnSqlite } from './receipts.sqlite.ts';
@@ -35,11 +36,13 @@ export class SqliteMessageStore implements MessageStore {
     this.append = log.batch((drafts: readonly Draft[]) => drafts.map((draft) => this.#apply(draft)));
     this.raise = log.batch(receiptsOnSqlite(sql.writer));
     const { indexMessages, addToTotal } = this.#statements;
-    this.#index = log.deferIndex('conversations', (conversation, seqs) => {
-      indexMessages.run(conversation, `[${seqs.join(',')}]`);
-      addToTotal.run(seqs.length, conversation);
+    this.#index = log.deferIndex(conversationIndex, (conversation, seqs) => {
+      const { changes } = indexMessages.run(conversation, `[${seqs.join(',')}]`);
+      addToTotal.run(changes, conversation);
     });
-    const rows = sql.writer.prepare('SELECT seq, conversation FROM messages WHERE seq > ? ORDER BY seq');
+    const rows = sql.writer.prepare(
+      'SELECT seq, conversation FROM messages WHERE seq > ? AND deleted_at IS NULL ORDER BY seq',
+    );
     for (const row of rows.iterate(this.#index.watermark)) this.#index.add(Number(row.conversation), Number(row.seq));
     log.afterCommit(messageEvent, ({ body, seq, topic }) => this.#note(body as Message, seq, topic));
     log.beforeActs(() => this.#lastPlaces.clear());
@@ -49,8 +52,8 @@ export class SqliteMessageStore implements MessageStore {
     return this.#index.seqs(conversation);
   }
 
-  settle(): Promise<void> {
-    return this.#log.flushIndexes();
+  forget({ conversation, seq }: Pick<Message, 'conversation' | 'seq'>): void {
+    this.#index.remove(conversation, seq);
   }
 
   /** Only what is committed: what a batch has opened may still be rolled back. */
@@ -181,8 +184,10 @@ function prepare({ writer }: SqliteSql) {
          metadata, client_id, created_at) VALUES (?, unhex(?, '-'), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT DO NOTHING`,
     ),
+    // A message may be deleted in the same commit.
     indexMessages: writer.prepare(
-      'INSERT INTO conversation_messages (conversation, seq) SELECT ?1, value FROM json_each(?2)',
+      `INSERT INTO conversation_messages (conversation, seq)
+       SELECT ?1, m.seq FROM json_each(?2) CROSS JOIN messages m ON m.seq = value WHERE m.deleted_at IS NULL`,
     ),
     addToTotal: writer.prepare('UPDATE conversations SET total = total + ? WHERE id = ?'),
   };

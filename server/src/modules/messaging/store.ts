@@ -45,8 +45,8 @@ export interface MessageStore {
   waiting(conversation: number): readonly number[];
   /** Raises an account's marks; false when it is a group's topic and the account is no member. Never lowers one. */
   raise(receipt: Receipt): Promise<boolean>;
-  /** Fulfilled when everything that waits at this moment is in the index. */
-  settle(): Promise<void>;
+  /** A message that was deleted waits no longer; after the commit of that, in its turn. */
+  forget(message: Pick<Message, 'conversation' | 'seq'>): void;
 }
 
 /** The message that a draft becomes. */
