@@ -87,13 +87,35 @@ export function createHttp(options: HttpOptions): Http {
 /** Refuses in words for a person, where the compiler's own would show patterns and every alternative. */
 const compileWorded: FastifySchemaCompiler<TSchema> = (route) => {
   const validate = TypeBoxValidatorCompiler(route);
+  const changeable = route.httpPart === 'body' && /^(?:PATCH|PUT)$/.test(route.method) ? fieldsOf(route.schema) : [];
   return (value: unknown) => {
+    if (changeable.length > 0 && knowsNone(changeable, value)) {
+      const message = `The body has none of the fields that can be changed here: ${changeable.join(', ')}`;
+      return { error: new Refusal(commonErrors.INVALID_INPUT, { message }) };
+    }
     const verdict = validate(value);
     if (typeof verdict !== 'object' || !('error' in verdict) || !Array.isArray(verdict.error)) return verdict;
     const message = sentence(wordFaults(route.schema, verdict.error), route.httpPart);
     return { error: new Refusal(commonErrors.INVALID_INPUT, { message }) };
   };
 };
+
+/** The fields of a form that needs none of them. */
+function fieldsOf(schema: TSchema): string[] {
+  const { properties, required } = schema as { properties?: object; required?: readonly string[] };
+  return required === undefined || required.length === 0 ? Object.keys(properties ?? {}) : [];
+}
+
+/**
+ * Fields that nobody knows are passed over, beside those that count. Where there are only such, a mistyped name would look
+ * like a change that was made. `{}` asks for nothing and is no mistake.
+ */
+const knowsNone = (fields: readonly string[], value: unknown): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  !Array.isArray(value) &&
+  Object.keys(value).length > 0 &&
+  !fields.some((field) => Object.hasOwn(value, field));
 
 const isUnder = (url: string, prefix: string): boolean =>
   url.startsWith(prefix) && (prefix.endsWith('/') || /^(?:[/?#]|$)/.test(url.slice(prefix.length)));
