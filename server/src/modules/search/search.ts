@@ -5,6 +5,7 @@ import type { Sql } from '../../infra/sql/sql.ts';
 import { Refusal } from '../../kernel/errors.ts';
 import type { Page } from '../../kernel/page.ts';
 import type { Principal } from '../../kernel/principal.ts';
+import { wordsOf } from '../../kernel/words.ts';
 import {
   type Message,
   type MessageDeleted,
@@ -17,7 +18,7 @@ import type { Entry, FoundMessages } from './schema.ts';
 import { PostgresWordStore } from './store.postgres.ts';
 import { SqliteWordStore } from './store.sqlite.ts';
 import { topicEntry, type WordStore } from './store.ts';
-import { beginning, entriesOf, wordsOf } from './words.ts';
+import { beginning, entriesOf } from './words.ts';
 
 /** As far as messages are counted: who finds more of them must say more. */
 const mostMatches = 1_000;
