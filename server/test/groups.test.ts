@@ -56,8 +56,8 @@ test('members hear of every change once and in order, whoever leaves until they 
   await rest(server, ada, 'PATCH', `groups/${group}`, { title: 'renamed' });
   await rest(server, ada, 'DELETE', `groups/${group}/members/${carol.principal.id}`);
   await rest(server, ada, 'PUT', `groups/${group}/members/${bob.principal.id}`, { role: 'OWNER' });
-  await rest(server, bob, 'DELETE', `groups/${group}`);
   await away.back();
+  await rest(server, bob, 'DELETE', `groups/${group}`);
   await Promise.all([owner, away].map(({ ear }) => ear.until('group:deleted')));
   const [a, b, c] = [ada, bob, carol].map(({ principal }) => principal.id);
   const joined = [
@@ -100,4 +100,38 @@ test('people who delete their accounts while they are added and removed, join an
   for (let index = 2; index < answers.length; index += 5) assert.equal(answers[index]?.status, 200);
   const members = await rest(server, ada, 'GET', `groups/${group}/members`);
   assert.deepEqual(members, [{ userId: ada.principal.id, role: 'OWNER' }]);
+});
+
+test('of a deleted group whoever was away hears that it is gone, and of nothing that was said; who had left before hears nothing', async (t) => {
+  const { server, ada, bob, carol } = await open(t);
+  const [dan] = await server.people(1);
+  assert.ok(dan);
+  const away = await connected(t, server, { token: bob.accessToken });
+  const left = await connected(t, server, { token: carol.accessToken });
+  const group = await server.group(ada, bob, carol, dan);
+  for (const { ear } of [away, left]) await ear.until('group:member:added');
+  const { offset: since } = await away.ear.until('group:member:added');
+  for (const client of [away, left]) await client.cut();
+  const path = `groups/${group}`;
+  await rest(server, ada, 'PATCH', path, { title: 'a canary' });
+  const id = await server.send(ada, { groupId: group }, 'a canary');
+  await server.send(ada, { groupId: group }, 'another canary');
+  await rest(server, ada, 'POST', `messages/${id}/react`, { emoji: '🐤' });
+  await rest(server, carol, 'POST', `${path}/leave`);
+  await rest(server, ada, 'PATCH', `messages/${id}`, { content: 'a canary still' });
+  await rest(server, ada, 'DELETE', path);
+  for (const who of [bob, carol, dan]) await server.send(ada, { receiverId: who.principal.id }, 'goodbye');
+  const ears = [away.ear, left.ear];
+  for (const client of [away, left]) await client.back();
+  // Without an offset, and with one when nothing lies in memory any more.
+  ears.push((await connected(t, server, { token: dan.accessToken })).ear);
+  for (const ear of ears) await ear.messages(1);
+  await server.restart();
+  ears.push((await connected(t, server, { auth: { token: bob.accessToken, since } })).ear);
+  for (const ear of ears) {
+    assert.deepEqual(await ear.messages(1), ['goodbye']);
+    assert.doesNotMatch(JSON.stringify(ear.all), /canary|🐤/);
+  }
+  const ends = ears.map((ear) => ear.of('group:deleted').map(({ data }) => field(data, 'groupId')));
+  assert.deepEqual(ends, [[group], [], [group], [group]]);
 });

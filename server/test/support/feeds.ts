@@ -78,7 +78,10 @@ export class HandLog implements Log {
   async intervals(account: number): Promise<Interval[]> {
     const intervals: Interval[] = [{ topic: topicOf('user', account), from: 0, to: null }];
     for (const { seq, moves } of this.rows.filter((found) => found.seq <= this.visible)) {
-      for (const move of moves ?? []) if (move.account === account) applyMove(intervals, move, seq);
+      for (const move of moves ?? []) {
+        if (move.kind === 'end') endTopic(intervals, move.topic, seq);
+        else if (move.account === account) applyMove(intervals, move, seq);
+      }
     }
     await this.before('intervals');
     return intervals;
@@ -92,6 +95,12 @@ function applyMove(intervals: Interval[], { topic, kind }: Move, seq: number): v
   if (kind === 'enter') intervals.push({ topic, from: seq, to: null });
   const open = intervals.findIndex((known) => known.topic === topic && known.to === null);
   if (kind === 'leave' && open >= 0) intervals[open] = { ...intervals[open]!, to: seq };
+}
+
+function endTopic(intervals: Interval[], topic: number, seq: number): void {
+  for (const known of intervals.filter((one) => one.topic === topic)) {
+    intervals.splice(intervals.indexOf(known), 1, ...(known.to === null ? [{ topic, from: seq, to: seq }] : []));
+  }
 }
 
 export const isReadable = ({ seq, topic, peer }: Row, intervals: readonly Interval[]): boolean =>

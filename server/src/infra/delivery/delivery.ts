@@ -1,4 +1,4 @@
-import type { Log, Row } from '../log/log.ts';
+import type { Log, Move, Row } from '../log/log.ts';
 import { formatOffset } from '../log/offset.ts';
 import { accountOf, isUserTopic } from '../log/topic.ts';
 import type { Feed } from './feed.ts';
@@ -35,6 +35,10 @@ export class Delivery {
   readonly #sendBuffer: number;
   readonly #live = new Map<number, Set<Feed>>();
   readonly #byAccount = new Map<number, Set<Feed>>();
+  /** Those that follow their accounts' moves and are not live. */
+  readonly #catchingUp = new Set<Feed>();
+  /** Live feeds by the topics that end at a row which the loop has yet to pass: their intervals were loaded after it. */
+  readonly #ending = new Map<number, Set<Feed>>();
   readonly #reactions = new Map<string, ((row: Row) => void)[]>();
   /** Commits that came before an earlier one, by their first number. */
   readonly #early = new Map<number, readonly Row[]>();
@@ -122,24 +126,32 @@ export class Delivery {
   /** From here on the feed hears of its account's moves; it is not live yet. */
   follow(feed: Feed): void {
     addTo(this.#byAccount, feed.reader.account, feed);
+    this.#catchingUp.add(feed);
   }
 
   /** Must be called in the turn in which the feed's cursor reached `delivered`. */
   enter(feed: Feed): void {
     feed.live = true;
+    this.#catchingUp.delete(feed);
     for (const topic of feed.topicsAt(this.#delivered)) addTo(this.#live, topic, feed);
+    for (const topic of feed.endingAfter(this.#delivered)) addTo(this.#ending, topic, feed);
     for (const signal of feed.release()) this.#sendSignal(signal, feed, new Map());
   }
 
   /** Takes the feed out of the live set; it goes on hearing of moves. */
   pause(feed: Feed): void {
     feed.live = false;
-    for (const { topic } of feed.intervals) removeFrom(this.#live, topic, feed);
+    this.#catchingUp.add(feed);
+    for (const { topic } of feed.intervals) {
+      removeFrom(this.#live, topic, feed);
+      removeFrom(this.#ending, topic, feed);
+    }
   }
 
   leave(feed: Feed): void {
     feed.ended = true;
     this.pause(feed);
+    this.#catchingUp.delete(feed);
     removeFrom(this.#byAccount, feed.reader.account, feed);
   }
 
@@ -232,6 +244,11 @@ export class Delivery {
   /** Live sockets enter and leave topics exactly when the loop passes the row, so that live and replay cut alike. */
   #move(row: Row, kind: 'enter' | 'leave'): void {
     for (const move of row.moves ?? []) {
+      if (move.kind === 'end') {
+        if (kind === 'leave') this.#end(move, row.seq);
+        else for (const feed of this.#ending.get(move.topic) ?? []) addTo(this.#live, move.topic, feed);
+        continue;
+      }
       if (move.kind !== kind) continue;
       for (const feed of this.#byAccount.get(move.account) ?? []) {
         feed.apply(move, row.seq);
@@ -240,6 +257,15 @@ export class Delivery {
         else removeFrom(this.#live, move.topic, feed);
       }
     }
+  }
+
+  /** Who left the topic before still has it among what is left to read. */
+  #end(move: Move, seq: number): void {
+    for (const feeds of [this.#live.get(move.topic) ?? [], this.#catchingUp]) {
+      for (const feed of feeds) feed.apply(move, seq);
+    }
+    this.#live.delete(move.topic);
+    this.#ending.delete(move.topic);
   }
 
   #fail(row: Row, error: unknown): void {

@@ -28,6 +28,8 @@ export class Feed {
   cursor: number;
   live = false;
   ended = false;
+  /** How many topics of these intervals have ended: rows of before that were read with the intervals of before are not sent. */
+  cuts = 0;
   #taken: number;
   #intervals: readonly Interval[] | null = null;
   /** Moves that the loop passed before the intervals were loaded. */
@@ -99,13 +101,29 @@ export class Feed {
       return;
     }
     const { topic, kind } = move;
-    if (kind === 'leave') {
+    if (kind === 'end') this.#end(topic, seq);
+    else if (kind === 'leave') {
       this.#intervals = this.#intervals.map((known) =>
         known.topic === topic && known.to === null && known.from <= seq ? { ...known, to: seq } : known,
       );
     } else if (!this.#intervals.some((known) => known.topic === topic && known.from === seq)) {
       this.#intervals = [...this.#intervals, { topic, from: seq, to: null }];
     }
+  }
+
+  /** Of the topic only the row that ends it is left, and that only to who reads it then. */
+  #end(topic: number, seq: number): void {
+    if (!this.intervals.some((known) => known.topic === topic && known.from < seq)) return;
+    this.cuts += 1;
+    this.#intervals = this.intervals.flatMap((known) => {
+      if (known.topic !== topic || known.from >= seq) return [known];
+      return known.to === null ? [{ topic, from: seq, to: seq }] : [];
+    });
+  }
+
+  /** The topics of which only a later row is left, the one that ends them. */
+  endingAfter(seq: number): number[] {
+    return this.intervals.filter(({ from, to }) => from > seq && from === to).map(({ topic }) => topic);
   }
 
   /** The topics that are open after this row. */

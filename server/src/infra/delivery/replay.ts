@@ -124,8 +124,9 @@ export class Replay {
 
   async #pageFromTable(feed: Feed, size: number): Promise<number> {
     const upTo = this.#delivery.delivered;
-    const rows = await this.#log.page(feed.intervals, { after: feed.cursor, upTo, limit: size });
-    if (feed.ended) return 0;
+    const { intervals, cuts } = feed;
+    const rows = await this.#log.page(intervals, { after: feed.cursor, upTo, limit: size });
+    if (feed.ended || feed.cuts !== cuts) return 0;
     const { passed, shown } = this.#send(feed, rows);
     if (passed === rows.length && passed < size) feed.cursor = Math.max(feed.cursor, upTo);
     return shown;

@@ -2,7 +2,7 @@ import type { KyselyPlugin } from 'kysely';
 import type { SqliteSql } from '../sql/sql.sqlite.ts';
 import { type ApplyDrafts, CommitQueue } from './commit-queue.ts';
 import { DeferredIndex } from './deferred-index.ts';
-import type { Interval, Log, NewRow, Row, Segment, Transaction } from './log.ts';
+import type { Interval, Log, Move, NewRow, Row, Segment, Transaction } from './log.ts';
 import { numbering, pageOfNumbers, Rows } from './rows.ts';
 import { topicOf } from './topic.ts';
 
@@ -201,11 +201,18 @@ export class SqliteLog implements Log {
     const { seq, topic, peer, type, moves, at, about = null } = row;
     const moved = moves === null ? null : JSON.stringify(moves);
     this.#statements.append.run(seq, topic, peer, type, payload, moved, at, about);
-    for (const move of moves ?? []) {
-      if (move.kind === 'enter') this.#statements.enter.run(move.account, move.topic, seq);
-      else this.#statements.leave.run(seq, move.account, move.topic);
-    }
+    for (const move of moves ?? []) this.#move(move, seq);
     this.#rows.push(row);
+  }
+
+  #move(move: Move, seq: number): void {
+    const { enter, leave, dropFormer, end } = this.#statements;
+    if (move.kind === 'enter') enter.run(move.account, move.topic, seq);
+    else if (move.kind === 'leave') leave.run(seq, move.account, move.topic);
+    else {
+      dropFormer.run(move.topic);
+      end.run(seq, move.topic);
+    }
   }
 
   #finish(): void {
@@ -256,6 +263,8 @@ function prepare(sql: SqliteSql) {
     saveHead: sql.writer.prepare('UPDATE log_state SET head = ? WHERE one = 1'),
     enter: sql.writer.prepare('INSERT INTO readers (account, topic, from_seq) VALUES (?, ?, ?)'),
     leave: sql.writer.prepare('UPDATE readers SET to_seq = ? WHERE account = ? AND topic = ? AND to_seq IS NULL'),
+    dropFormer: sql.writer.prepare('DELETE FROM readers WHERE topic = ? AND to_seq IS NOT NULL'),
+    end: sql.writer.prepare('UPDATE readers SET from_seq = ?1, to_seq = ?1 WHERE topic = ?2 AND to_seq IS NULL'),
     intervals: sql.statement<Interval>(
       'SELECT topic, from_seq AS "from", to_seq AS "to" FROM readers WHERE account = ?1 AND (to_seq IS NULL OR to_seq > ?2)',
     ),

@@ -1,7 +1,12 @@
 import type { Kysely } from 'kysely';
 
-/** Somebody begins or ceases to read a topic, from exactly this row on. */
-export type Move = Readonly<{ account: number; topic: number; kind: 'enter' | 'leave' }>;
+/**
+ * Somebody begins or ceases to read a topic, from exactly this row on. Or the topic ends: whoever reads it reads this row
+ * and none before it any more, however long ago that was; who had left it reads nothing of it.
+ */
+export type Move =
+  | Readonly<{ account: number; topic: number; kind: 'enter' | 'leave' }>
+  | Readonly<{ topic: number; kind: 'end' }>;
 
 /**
  * One row of the log. `seq` is the only order there is. A row about two parties (a direct message) has a second topic,

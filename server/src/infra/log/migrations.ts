@@ -51,6 +51,13 @@ export const logMigrations = (engine: Engine): Migrations => ({
       await sql`create table followers (name text primary key, seq bigint not null)`.execute(db);
     },
   },
+  '2026-11-20-83-log-ends': {
+    async up(db: Kysely<unknown>) {
+      // Finds all who read a topic, or did, when it ends.
+      await sql`create index readers_by_topic on readers (topic)`.execute(db);
+      if (engine === 'postgres') await appendEnds(db);
+    },
+  },
 });
 
 /**
@@ -104,6 +111,40 @@ async function appendAbout(db: Kysely<unknown>): Promise<void> {
         select m.account, m.topic, first + r.i
         from jsonb_to_recordset(rows) as r(i bigint, moves text), jsonb_to_recordset(r.moves::jsonb) as m(account bigint, topic bigint, kind text)
         where m.kind = 'enter';
+      return first;
+    end $$`.execute(db);
+}
+
+/**
+ * `log_append` that knows of topics that end. Who reads is found by index only: the planner does not know how few rows
+ * JSON holds, and the table is as long as there are members of all groups.
+ */
+async function appendEnds(db: Kysely<unknown>): Promise<void> {
+  const moves = (fields: string) =>
+    sql.raw(`jsonb_to_recordset(rows) as r(i bigint, moves text), jsonb_to_recordset(r.moves::jsonb) as m(${fields})`);
+  await sql`
+    create or replace function log_append(rows jsonb) returns bigint language plpgsql
+    set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+    as $$
+    declare first bigint;
+    begin
+      first := log_number(jsonb_array_length(rows));
+      insert into log (seq, topic, peer, type, payload, moves, at, about)
+        select first + r.i, r.topic, r.peer, r.type, r.payload, r.moves, r.at, r.about
+        from jsonb_to_recordset(rows) as r(i bigint, topic bigint, peer bigint, type text, payload text, moves text, at bigint, about bigint);
+      insert into topic_rows (topic, seq)
+        select r.topic, first + r.i from jsonb_to_recordset(rows) as r(i bigint, topic bigint)
+        union select r.peer, first + r.i from jsonb_to_recordset(rows) as r(i bigint, peer bigint) where r.peer is not null;
+      if not exists (select from jsonb_to_recordset(rows) as r(moves text) where r.moves is not null) then return first; end if;
+      update readers set to_seq = first + r.i from ${moves('account bigint, topic bigint, kind text')}
+        where m.kind = 'leave' and readers.account = m.account and readers.topic = m.topic and readers.to_seq is null;
+      insert into readers (account, topic, from_seq)
+        select m.account, m.topic, first + r.i from ${moves('account bigint, topic bigint, kind text')}
+        where m.kind = 'enter';
+      delete from readers using ${moves('topic bigint, kind text')}
+        where m.kind = 'end' and readers.topic = m.topic and readers.to_seq is not null;
+      update readers set from_seq = first + r.i, to_seq = first + r.i from ${moves('topic bigint, kind text')}
+        where m.kind = 'end' and readers.topic = m.topic and readers.to_seq is null;
       return first;
     end $$`.execute(db);
 }

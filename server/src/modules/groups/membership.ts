@@ -112,7 +112,6 @@ export async function give(act: Act, group: StoredGroup, who: Someone & { role: 
  */
 export async function erase(act: Act, group: StoredGroup): Promise<void> {
   const { db, transaction, now } = act;
-  const members = await db.selectFrom('group_members').select('account').where('group_id', '=', group.id).execute();
   await db.deleteFrom('group_members').where('group_id', '=', group.id).execute();
   await db.deleteFrom('group_removals').where('group_id', '=', group.id).execute();
   await db
@@ -122,7 +121,7 @@ export async function erase(act: Act, group: StoredGroup): Promise<void> {
     .execute();
   const topic = topicOf('group', group.id);
   const payload: GroupDeleted = { groupId: idText(group.public_id) };
-  const moves = members.map(({ account }) => ({ account, topic, kind: 'leave' }) as const);
+  const moves = [{ topic, kind: 'end' }] as const;
   transaction.append({ topic, type: groupEvents.deleted, payload, moves });
   await act.departures.ended(transaction, group.id);
 }

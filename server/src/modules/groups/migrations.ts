@@ -33,4 +33,13 @@ export const groupMigrations = (engine: Engine): Migrations => ({
       for (const statement of statements) await statement.execute(db);
     },
   },
+  '2026-11-20-84-groups-ended': {
+    // Nor is what was said in groups that were deleted before: their members read the end, which was their last row.
+    async up(db: Kysely<unknown>) {
+      const ended = sql`topic in (select id * 8 + 1 from groups where members = 0)`;
+      const ends = sql`select topic, max(to_seq) from readers where ${ended} group by topic`;
+      await sql`delete from readers where ${ended} and (topic, to_seq) not in (${ends})`.execute(db);
+      await sql`update readers set from_seq = to_seq where ${ended}`.execute(db);
+    },
+  },
 });
