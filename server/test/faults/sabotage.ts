@@ -26,7 +26,7 @@ const acknowledgeBeforeCommit = (store: MessageStore): MessageStore => ({
   },
   waiting: (conversation) => store.waiting(conversation),
   raise: (receipt) => store.raise(receipt),
-  forget: (message) => store.forget(message),
+  deleting: (act) => store.deleting(act),
 });
 
 /** Stores every message as if it had come without a clientId. */
@@ -34,7 +34,7 @@ const forgetKeys = (store: MessageStore): MessageStore => ({
   append: (draft) => store.append({ ...draft, clientId: null }),
   waiting: (conversation) => store.waiting(conversation),
   raise: (receipt) => store.raise(receipt),
-  forget: (message) => store.forget(message),
+  deleting: (act) => store.deleting(act),
 });
 
 /** Writes each receipt as it came, whatever was there before. */
@@ -48,7 +48,7 @@ const lowerReceipts = (store: MessageStore, { log }: Storage): MessageStore => (
     await log.write(async (transaction) => void (await lower.execute(transaction.sql)));
     return known;
   },
-  forget: (message) => store.forget(message),
+  deleting: (act) => store.deleting(act),
 });
 
 /** Goes on from the head instead of from the row the client has, after a pause between the last page and the loop. */
@@ -90,7 +90,7 @@ const everybodyWrites = (store: MessageStore): MessageStore => ({
   },
   waiting: (conversation) => store.waiting(conversation),
   raise: (receipt) => store.raise(receipt),
-  forget: (message) => store.forget(message),
+  deleting: (act) => store.deleting(act),
 });
 
 /** Expects that people write letters. */
@@ -101,7 +101,7 @@ const trustContent = (store: MessageStore): MessageStore => ({
   },
   waiting: (conversation) => store.waiting(conversation),
   raise: (receipt) => store.raise(receipt),
-  forget: (message) => store.forget(message),
+  deleting: (act) => store.deleting(act),
 });
 
 const compositions: Record<Sabotage, Composition> = {

@@ -80,25 +80,26 @@ export class Changes {
 
   /** What was said is gone, from the log too; its number stays. Refuses: MESSAGE_NOT_FOUND, NOT_THE_SENDER. */
   async remove(principal: Principal, id: string): Promise<void> {
-    const removed = await this.#log.write(async (transaction) => {
-      const { message, group } = await this.#own(transaction, principal, id);
-      const { seq } = message;
-      const now = this.#clock.now();
-      await this.#update(transaction.sql, message, {
-        content: '',
-        metadata: null,
-        reactions: null,
-        updated_at: now,
-        deleted_at: now,
-      });
-      const tables = transaction.sql.withTables<Tables>();
-      await tables.deleteFrom('reactions').where('message', '=', seq).execute();
-      await takeFromIndex(transaction.sql, message);
-      const payload: MessageDeleted = { seq, messageId: message.id };
-      transaction.append({ ...toReaders(message, group), type: messagingEvents.deleted, payload });
-      return message;
+    await this.#store.deleting(() => this.#log.write((transaction) => this.#remove(transaction, principal, id)));
+  }
+
+  async #remove(transaction: Transaction, principal: Principal, id: string): Promise<Message> {
+    const { message, group } = await this.#own(transaction, principal, id);
+    const { seq } = message;
+    const now = this.#clock.now();
+    await this.#update(transaction.sql, message, {
+      content: '',
+      metadata: null,
+      reactions: null,
+      updated_at: now,
+      deleted_at: now,
     });
-    this.#store.forget(removed);
+    const tables = transaction.sql.withTables<Tables>();
+    await tables.deleteFrom('reactions').where('message', '=', seq).execute();
+    await takeFromIndex(transaction.sql, message);
+    const payload: MessageDeleted = { seq, messageId: message.id };
+    transaction.append({ ...toReaders(message, group), type: messagingEvents.deleted, payload });
+    return message;
   }
 
   /**

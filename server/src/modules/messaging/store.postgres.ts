@@ -4,6 +4,7 @@ import type { Line, PostgresSql } from '../../infra/sql/sql.postgres.ts';
 import { commonErrors, type ErrorValue } from '../../kernel/errors.ts';
 import { messagingErrors } from './errors.ts';
 import { receiptsOnPostgres } from './receipts.postgres.ts';
+import type { Message } from './schema.ts';
 import { type Draft, type MessageStore, messageOf, messageRow, type Receipt, type Verdict } from './store.ts';
 
 type Answer = {
@@ -59,7 +60,9 @@ export class PostgresMessageStore implements MessageStore {
     return [];
   }
 
-  forget(): void {}
+  async deleting(act: () => Promise<Message>): Promise<void> {
+    await act();
+  }
 
   async #apply(drafts: readonly Draft[]): Promise<Applied<Verdict | 'again'>> {
     const { firsts, firstOf } = withoutTwins(drafts);

@@ -22,6 +22,8 @@ export class SqliteMessageStore implements MessageStore {
   readonly #log: SqliteLog;
   readonly #statements: ReturnType<typeof prepare>;
   readonly #index: DeferredIndex;
+  /** Under way. */
+  #deletions = 0;
   /**
    * Where each sender last wrote, and still may: whoever writes mostly goes on writing to the same place. What could
    * change that (a deleted account, a block, a membership) is an act, and before an act all of it is forgotten.
@@ -35,9 +37,10 @@ export class SqliteMessageStore implements MessageStore {
     this.#statements = prepare(sql);
     this.append = log.batch((drafts: readonly Draft[]) => drafts.map((draft) => this.#apply(draft)));
     this.raise = log.batch(receiptsOnSqlite(sql.writer));
-    const { indexMessages, addToTotal } = this.#statements;
+    const { indexMessages, indexMessagesLeft, addToTotal } = this.#statements;
     this.#index = log.deferIndex(conversationIndex, (conversation, seqs) => {
-      const { changes } = indexMessages.run(conversation, `[${seqs.join(',')}]`);
+      const insert = this.#deletions === 0 ? indexMessages : indexMessagesLeft;
+      const { changes } = insert.run(conversation, `[${seqs.join(',')}]`);
       addToTotal.run(changes, conversation);
     });
     const rows = sql.writer.prepare(
@@ -52,8 +55,15 @@ export class SqliteMessageStore implements MessageStore {
     return this.#index.seqs(conversation);
   }
 
-  forget({ conversation, seq }: Pick<Message, 'conversation' | 'seq'>): void {
-    this.#index.remove(conversation, seq);
+  /** The same commit may write the index, the message included; looking at each costs a third more, so only then. */
+  async deleting(act: () => Promise<Message>): Promise<void> {
+    this.#deletions += 1;
+    try {
+      const { conversation, seq } = await act();
+      this.#index.remove(conversation, seq);
+    } finally {
+      this.#deletions -= 1;
+    }
   }
 
   /** Only what is committed: what a batch has opened may still be rolled back. */
@@ -184,8 +194,10 @@ function prepare({ writer }: SqliteSql) {
          metadata, client_id, created_at) VALUES (?, unhex(?, '-'), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT DO NOTHING`,
     ),
-    // A message may be deleted in the same commit.
     indexMessages: writer.prepare(
+      'INSERT INTO conversation_messages (conversation, seq) SELECT ?1, value FROM json_each(?2)',
+    ),
+    indexMessagesLeft: writer.prepare(
       `INSERT INTO conversation_messages (conversation, seq)
        SELECT ?1, m.seq FROM json_each(?2) CROSS JOIN messages m ON m.seq = value WHERE m.deleted_at IS NULL`,
     ),

@@ -45,8 +45,8 @@ export interface MessageStore {
   waiting(conversation: number): readonly number[];
   /** Raises an account's marks; false when it is a group's topic and the account is no member. Never lowers one. */
   raise(receipt: Receipt): Promise<boolean>;
-  /** A message that was deleted waits no longer; after the commit of that, in its turn. */
-  forget(message: Pick<Message, 'conversation' | 'seq'>): void;
+  /** Runs the act that deletes a message, and answers it: what is deleted waits no longer. */
+  deleting(act: () => Promise<Message>): Promise<void>;
 }
 
 /** The message that a draft becomes. */
