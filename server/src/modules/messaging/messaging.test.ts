@@ -302,6 +302,33 @@ test('a retry gets what the first try made, although receiver or membership are 
   assert.deepEqual(await Promise.all(drafts.map((draft) => fate(later.messaging.send(ada, draft)))), sent);
 });
 
+test('a retry by who may no longer read the group says what they sent, and nothing that it has become since', async (t) => {
+  const house = await openHouse(t);
+  const { messaging, groups } = house;
+  const [ada, bob, carol] = await house.people(3);
+  assert.ok(ada && bob && carol);
+  const thumb = (by: Principal, id: string) => messaging.changes.react(by, id, { emoji: '👍', action: 'added' });
+  for (const end of ['left', 'deleted'] as const) {
+    const group = await house.group(bob, ada, carol);
+    const draft = { content: 'x', groupId: group, clientId: `key-of-${end}` };
+    const sent = await messaging.send(ada, draft);
+    house.clock.forward(1_000);
+    await messaging.changes.edit(ada, sent.id, 'y');
+    await thumb(carol, sent.id);
+    const { content, reactions } = await messaging.send(ada, draft);
+    assert.deepEqual([content, reactions], ['y', [{ emoji: '👍', count: 1 }]], 'a member is told what it is now');
+    if (end === 'left') await groups.leave(ada, group, null);
+    else await groups.remove(bob, group);
+    assert.deepEqual(await messaging.send(ada, draft), sent);
+    assert.equal(await codeOf(messaging.send(ada, { ...draft, content: 'y' })), 'KEY_REUSED');
+    if (end === 'deleted') continue;
+    await thumb(bob, sent.id);
+    assert.deepEqual(await messaging.send(ada, draft), sent);
+    await groups.update(bob, group, { type: 'PUBLIC' });
+    assert.deepEqual((await messaging.send(ada, draft)).reactions, [{ emoji: '👍', count: 2 }], 'all may read it');
+  }
+});
+
 test('what one person sends without waiting keeps its order', async (t) => {
   const house = await openHouse(t);
   const { messaging } = house;

@@ -21,7 +21,7 @@ import {
   metadataDepth,
   metadataLimit,
 } from './schema.ts';
-import { type Draft, draftHash, isSameInput, type MessageStore } from './store.ts';
+import { asSent, type Draft, draftHash, isSameInput, type MessageStore } from './store.ts';
 
 export type MessagingOptions = {
   sql: Sql;
@@ -72,18 +72,21 @@ export class Messaging {
     const verdict = await this.#store.append(prepared);
     if (verdict.outcome === 'sent') return verdict.message;
     if (verdict.outcome === 'refused') throw new Refusal(verdict.error);
-    return this.#known(verdict.seq, prepared);
+    return this.#known(principal, verdict.seq, prepared);
   }
 
-  /** What the first try made, as it is now, when it was made from the same input. */
-  async #known(seq: number, draft: Draft): Promise<Message> {
+  /**
+   * What the first try made, when it was made from the same input: as it is now, for whoever may read that, and else no
+   * more than was said in it.
+   */
+  async #known(principal: Principal, seq: number, draft: Draft): Promise<Message> {
     const message = (await this.#history.bySeq([seq])).get(seq);
     const changed = await this.#history.inputHash(seq);
     const same =
       changed === null ? message !== undefined && isSameInput(message, draft) : isEqual(changed, draftHash(draft));
     if (!same) throw new Refusal(commonErrors.KEY_REUSED);
     if (message === undefined) throw new Refusal(messagingErrors.MESSAGE_DELETED);
-    return message;
+    return (await this.#isReadable(principal, message)) ? message : asSent(message, draft);
   }
 
   /** A message of a conversation one takes part in; anybody else is told that it does not exist. */
@@ -170,13 +173,14 @@ export class Messaging {
   async #readable(principal: Principal, id: string): Promise<Message> {
     const bytes = idBytes(id);
     const message = bytes && (await this.#history.byId(bytes));
-    if (message === undefined) throw new Refusal(messagingErrors.MESSAGE_NOT_FOUND);
-    const { sender, receiver, groupId } = message;
-    const own = groupId === null && (sender === principal.account || receiver === principal.account);
-    if (own) return message;
-    const group = groupId === null ? undefined : await this.#options.findGroup(groupId);
-    if (group !== undefined && (await this.#mayRead(principal, group))) return message;
+    if (message !== undefined && (await this.#isReadable(principal, message))) return message;
     throw new Refusal(messagingErrors.MESSAGE_NOT_FOUND);
+  }
+
+  async #isReadable(principal: Principal, { sender, receiver, groupId }: Message): Promise<boolean> {
+    if (groupId === null) return sender === principal.account || receiver === principal.account;
+    const group = await this.#options.findGroup(groupId);
+    return group !== undefined && this.#mayRead(principal, group);
   }
 
   /** Messages with another account, newest first; none yet is an empty list. */

@@ -76,6 +76,15 @@ export function messageOf(
   };
 }
 
+/** A message as it was sent from this draft, whatever has become of it. */
+export const asSent = (message: Message, { content }: Draft): Message => ({
+  ...message,
+  content,
+  status: 'SENT',
+  reactions: [],
+  updatedAt: message.createdAt,
+});
+
 /** Whether a message was made from the same input as this draft. */
 export const isSameInput = (message: Message, draft: Draft): boolean =>
   message.content === draft.content &&
