@@ -42,7 +42,7 @@ async function exercisePeople({ app: { identity }, people }: TestServer): Promis
   const { principal } = await identity.register(ada, here);
   assert.ok(bob);
   await identity.block(principal, bob.principal.id);
-  await identity.blockedBy(principal.account);
+  await identity.blocksAround(principal.account);
   await identity.unblock(principal, bob.principal.id);
   await identity.profileFor(principal, bob.principal.id);
   await identity.updateProfile(principal, { id: principal.id, change: { username: 'lovelace' } });

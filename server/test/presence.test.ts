@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { SignedIn } from '../src/modules/identity/index.ts';
-import { connected, type Ear, field, type Heard, type Stock } from './support/clients.ts';
+import { connected, type Ear, field, type Heard, plainClient, type Stock } from './support/clients.ts';
 import { startServer } from './support/server.ts';
 
 const nobody = '01a1f882-7bfe-71a4-985d-bffc948debe8';
@@ -185,6 +185,61 @@ test('typing is counted, and what is over the limit is refused', async (t) => {
   );
   await reader.ear.until('typing:stop');
   assert.equal(typing(reader.ear).length, 2);
+});
+
+test('in a shared group who has blocked somebody hears nothing of their typing, coming and going, over either transport', async (t) => {
+  const { server, ada, bob, carol, connect } = await open(t);
+  const group = await server.group(ada, bob, carol);
+  await server.app.identity.block(ada.principal, bob.principal.id);
+  const [stock, other] = await Promise.all([ada, carol].map(connect));
+  const plain = plainClient(t, server, { token: ada.accessToken });
+  await plain.ear.until('connected');
+  const writer = await connect(bob);
+  const sender = plainClient(t, server, { token: bob.accessToken });
+  await sender.ear.until('connected');
+  assert.ok(stock && other);
+  await writer.ask('typing:start', { groupId: group });
+  await sender.ask('typing:stop', { groupId: group });
+  writer.socket.disconnect();
+  sender.socket.close();
+  await other.ear.until('user:offline');
+  await server.send(ada, { receiverId: ada.principal.id }, 'then');
+  for (const { ear } of [stock, plain]) {
+    await hears(ear, 'then');
+    assert.deepEqual([...typing(ear), ...presence(ear).filter((said) => said.endsWith(bob.principal.id))], []);
+  }
+  const { id } = bob.principal;
+  assert.deepEqual(typing(other.ear), [`typing:start ${id}`, `typing:stop ${id}`]);
+  assert.deepEqual(
+    presence(other.ear).filter((said) => said.endsWith(id)),
+    [`user:online ${id}`, `user:offline ${id}`],
+  );
+});
+
+test('lastSeen never goes back: neither when a connection ends, nor by a block just after', async (t) => {
+  const { server, ada, bob, connect } = await open(t, { OFFLINE_AFTER: '60' });
+  const path = `/api/v1/users/${ada.principal.id}/presence`;
+  const lastSeen = async () => {
+    const { body } = await server.call('GET', path, { token: bob.accessToken });
+    return Date.parse(String(field(body['data'], 'lastSeen')));
+  };
+  const signedIn = await lastSeen();
+  const client = await connect(ada);
+  const times = [signedIn];
+  while (times.at(-1) === signedIn) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    times.push(await lastSeen());
+  }
+  await client.cut();
+  const status = () => server.call('GET', `/api/gateway/status/${ada.principal.id}`, { token: bob.accessToken });
+  while ((await status()).body['connected'] === true) await new Promise((resolve) => setTimeout(resolve, 10));
+  times.push(await lastSeen());
+  await server.app.identity.block(ada.principal, bob.principal.id);
+  times.push(await lastSeen());
+  assert.deepEqual(
+    times,
+    times.toSorted((one, other) => one - other),
+  );
 });
 
 test('in a shared group nobody hears of the typing of somebody who has blocked them', async (t) => {

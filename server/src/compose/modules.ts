@@ -32,10 +32,11 @@ type CoreOptions = {
   limits: Limits;
   secret: Uint8Array;
   isOnline: (id: string) => boolean;
+  leftAt: (account: number) => number;
 };
 
 /** The modules over the log, which is ready for reading and writing once all of them have said what they keep in it. */
-async function buildCore({ config, storage, limits, secret, isOnline }: CoreOptions) {
+async function buildCore({ config, storage, limits, secret, isOnline, leftAt }: CoreOptions) {
   const { sql, log, messageStore } = storage;
   const clock = systemClock;
   const groups = new Groups({ sql, log, clock });
@@ -44,7 +45,7 @@ async function buildCore({ config, storage, limits, secret, isOnline }: CoreOpti
   const onDelete: DeletePart = async (transaction, who) => {
     for (const part of deleteParts) await part(transaction, who);
   };
-  const identity = buildIdentity({ sql, log, limits, clock, isOnline, onDelete, secret, config });
+  const identity = buildIdentity({ sql, log, limits, clock, isOnline, leftAt, onDelete, secret, config });
   const messaging = new Messaging({
     sql,
     log,
@@ -64,7 +65,7 @@ async function buildCore({ config, storage, limits, secret, isOnline }: CoreOpti
 export async function buildOffline({ config, storage }: { config: Config; storage: Storage }) {
   const limits = new UnlimitedLimits(systemClock);
   const secret = randomBytes(32);
-  const { core } = await buildCore({ config, storage, limits, secret, isOnline: () => false });
+  const { core } = await buildCore({ config, storage, limits, secret, isOnline: () => false, leftAt: () => 0 });
   const { identity } = core;
   const close = async (): Promise<void> => {
     await storage.log.close();
@@ -79,8 +80,11 @@ export async function buildModules(ground: Ground, online: Online) {
   const { config, storage, limits, secrets, clock, bus, jobs, logger, onFailure } = ground;
   const { sql, log } = storage;
   const isOnline = (id: string): boolean => online.has(id);
-  const { core, deleteParts } = await buildCore({ config, storage, limits, secret: secrets.tokens, isOnline });
+  const leftAt = (account: number): number => told.presence.leftAt(account);
+  const secret = secrets.tokens;
+  const { core, deleteParts } = await buildCore({ config, storage, limits, secret, isOnline, leftAt });
   const { identity, groups, messaging } = core;
+  const told = buildPresence(ground, core);
   messaging.receipts.tell = (signal) => bus.signal(signal);
   const rooms = roomsFor(config, secrets);
   const calls = new Calls({ sql, log, clock, jobs, identity, rooms, ringSeconds: config.CALL_RING_SECONDS });
@@ -104,7 +108,7 @@ export async function buildModules(ground: Ground, online: Online) {
       open: config.NODE_ENV === 'development',
       record: (entry) => logger.info(entry, 'push'),
     }),
-    ...buildPresence(ground, core),
+    ...told,
   };
 }
 
@@ -139,7 +143,8 @@ function buildPresence(
     clock,
     later,
     signal,
-    blockedBy: (account) => identity.blockedBy(account),
+    blocksAround: (account) => identity.blocksAround(account),
+    isBlocked: (by, who) => identity.isBlocked(by, who),
     noteSeen: (accounts, at) => identity.noteSeen(accounts, at),
     onFailure,
     delay: config.OFFLINE_AFTER * 1_000,
@@ -150,7 +155,7 @@ function buildPresence(
     signal,
     findAccount: (id) => identity.findAccount(id),
     isBlocked: (by, who) => identity.isBlocked(by, who),
-    blockedBy: (account) => identity.blockedBy(account),
+    blocksAround: (account) => identity.blocksAround(account),
     membership: (principal, groupId) => groups.membership(principal, groupId),
   });
   return { presence, typing };

@@ -59,6 +59,7 @@ export async function openTestIdentity(
     limits,
     clock,
     isOnline,
+    leftAt: () => 0,
     onDelete: async () => {},
     secret: testSecret,
     config,

@@ -94,6 +94,7 @@ function modulesOver({ sql, log, clock, online }: Base): Modules {
     clock,
     limits: new MemoryLimits(clock),
     isOnline: (id) => online.has(id),
+    leftAt: () => 0,
     onDelete: (transaction, who) => groups.leaveAll(transaction, who),
     secret: testSecret,
     config: { NODE_ENV: 'production', ACCESS_TOKEN_SECONDS: 900, LOGIN_ATTEMPTS: { count: 1_000, seconds: 900 } },

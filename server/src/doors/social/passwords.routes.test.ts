@@ -98,6 +98,37 @@ test('a code sets a new password once, however it is written, and ends every ses
   assert.deepEqual([await lives(made.accessToken), await login(ada.password), await login(changed)], [false, 401, 200]);
 });
 
+test('every try and every request for a code writes one row, whether the account, the code or neither exists', async (t) => {
+  const { identity, sql, clock } = await openHouse(t);
+  const total = async () => {
+    const [row] = await sql.statement<{ n: number }>('SELECT sum(tries) AS n FROM password_resets').all();
+    return Number(row?.n);
+  };
+  const guess = async (email: string): Promise<number> => {
+    const before = await total();
+    const tried = { email, code: 'AAAA-AAAA-AAAA-AAAA', password: changed };
+    assert.equal(await codeOf(identity.resetPassword(tried, here)), 'INVALID_CODE');
+    return (await total()) - before;
+  };
+  const written: number[] = [await guess(ada.email), await guess('nobody@example.org')];
+  await identity.resetCode(ada.email);
+  for (let n = 0; n < 6; n += 1) written.push(await guess(ada.email));
+  await identity.resetCode(ada.email);
+  clock.forward(30 * 60_000);
+  await identity.forgetExpired(10);
+  written.push(await guess(ada.email), await guess('nobody@example.org'));
+  assert.deepEqual(
+    written,
+    Array.from({ length: 10 }, () => 1),
+  );
+  const codes = async () => JSON.stringify(await sql.statement('SELECT * FROM password_resets').all());
+  for (const email of [ada.email, 'nobody@example.org']) {
+    const before = await codes();
+    await identity.resetCode(email).catch(() => undefined);
+    assert.notEqual(await codes(), before, email);
+  }
+});
+
 test('a code ends after five tries, after 30 minutes, and with a change of the password', async (t) => {
   const { identity, clock, made } = await openHouse(t);
   const reset = (code: string) => codeOf(identity.resetPassword({ email: ada.email, code, password: changed }, here));

@@ -94,6 +94,31 @@ test('whoever is blocked sees an account that went offline when the block was ma
   assert.equal(field(field((await ask(carol, 'GET', `/users/${bob.id}/presence`)).body, 'data'), 'isOnline'), true);
 });
 
+test('lastSeen stays where it was at a block, for who is there and for who is not, and is in whole seconds', async (t) => {
+  const { ada, bob, clock, online, identity } = await openUsers(t);
+  const presence = async () => {
+    const { isOnline, lastSeen } = await identity.profileFor(ada.principal, bob.id);
+    return { isOnline, lastSeen };
+  };
+  const start = clock.now();
+  clock.forward(3_600_123);
+  // Away for an hour: the last time is the same before and after, also when the other comes back.
+  assert.deepEqual(await presence(), { isOnline: false, lastSeen: start });
+  await identity.block(bob.principal, ada.id);
+  online.add(bob.id);
+  await identity.noteSeen([bob.principal.account], clock.now());
+  assert.deepEqual(await presence(), { isOnline: false, lastSeen: start });
+  await identity.unblock(bob.principal, ada.id);
+  clock.forward(3_600_000);
+  // There for an hour: what was shown before is not later than what is shown from then on.
+  const shown = await presence();
+  assert.deepEqual(shown, { isOnline: true, lastSeen: clock.now() - 123 });
+  await identity.block(bob.principal, ada.id);
+  clock.forward(3_600_000);
+  await identity.noteSeen([bob.principal.account], clock.now());
+  assert.deepEqual(await presence(), { isOnline: false, lastSeen: shown.lastSeen });
+});
+
 test('[social:PATCH /users/{id}] changes the own profile, as documented; what is missing stays and null empties', async (t) => {
   const { call, ask, ada } = await openUsers(t);
   const path = `/users/${ada.id}`;

@@ -236,6 +236,7 @@ test('a service key works by itself, is stored as a hash, and is no access token
     secret: testSecret,
     config,
     isOnline: () => false,
+    leftAt: () => 0,
     onDelete: async () => {},
   });
   assert.equal((await restarted.authenticateKey(made.key)).id, made.id);

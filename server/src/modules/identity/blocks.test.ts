@@ -13,7 +13,12 @@ test('a block has one direction, is heard of by the blocker alone, and is made a
   await Promise.all([1, 2, 3].map(() => identity.block(ada, bob.id.toUpperCase())));
   assert.equal(await identity.isBlocked(ada.account, bob.account), true);
   assert.equal(await identity.isBlocked(bob.account, ada.account), false);
-  assert.deepEqual([...(await identity.blockedBy(ada.account))], [bob.account]);
+  for (const [one, other] of [
+    [ada, bob],
+    [bob, ada],
+  ] as const) {
+    assert.deepEqual(await identity.blocksAround(one.account), new Set([other.account]));
+  }
   await Promise.all([1, 2, 3].map(() => identity.unblock(ada, bob.id)));
   assert.equal(await identity.isBlocked(ada.account, bob.account), false);
   const rows = await log.rowsAfter(head, 10);

@@ -12,6 +12,8 @@ import { personOf, type Tables, tablesOf } from './store.ts';
 
 /** Bounds what has to be read when an account comes online: whom it does not want to be seen by. */
 const mostBlocks = 10_000;
+/** As many again may have blocked one account before nobody hears of it any more. */
+const mostAround = 2 * mostBlocks;
 
 /**
  * Blocks an account; once more changes nothing. The blocked one hears nothing of it. Refuses ACCOUNT_NOT_FOUND,
@@ -106,6 +108,8 @@ export async function isBlocked({ reads }: Parts, by: number, who: number): Prom
   return (await reads.block.get(by, who)) !== undefined;
 }
 
-export async function blockedBy({ reads }: Parts, account: number): Promise<ReadonlySet<number>> {
-  return new Set((await reads.blockedBy.all(account)).map(({ blocked }) => blocked));
+/** Whom an account has blocked and who has blocked it; `undefined` when they are more than can be read for one coming online. */
+export async function blocksAround({ reads }: Parts, account: number): Promise<ReadonlySet<number> | undefined> {
+  const others = await reads.blocksAround.all(account, mostAround + 1);
+  return others.length > mostAround ? undefined : new Set(others.map(({ other }) => other));
 }

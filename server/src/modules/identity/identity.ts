@@ -8,7 +8,7 @@ import type { Page } from '../../kernel/page.ts';
 import type { Principal, Role } from '../../kernel/principal.ts';
 import { peopleByAccounts, peopleByIds } from './accounts.ts';
 import { authenticateKey, createAdmin, createKey, giveRole, listKeys, revokeKey, setRole } from './administration.ts';
-import { block, blockedBy, isBlocked, listBlocked, unblock } from './blocks.ts';
+import { block, blocksAround, isBlocked, listBlocked, unblock } from './blocks.ts';
 import { deleteAccount } from './deletion.ts';
 import { identityErrors } from './errors.ts';
 import { findPeople } from './find-people.ts';
@@ -100,8 +100,8 @@ export interface Identity {
   listBlocked(principal: Principal, page: Page): Promise<{ blocked: Blocked[]; total: number }>;
   /** Whether the account `by` has blocked the account `who`; internal numbers. Says nothing of the other direction. */
   isBlocked(by: number, who: number): Promise<boolean>;
-  /** Everybody whom an account has blocked, 10,000 at most; internal numbers. */
-  blockedBy(account: number): Promise<ReadonlySet<number>>;
+  /** Whom an account has blocked and who has blocked it; internal numbers. `undefined` when they are more than 20,000. */
+  blocksAround(account: number): Promise<ReadonlySet<number> | undefined>;
   provision(people: readonly { username: string; email: string }[]): Promise<SignedIn[]>;
   createAdmin(input: { email: string; password: string; username?: string }): Promise<Profile>;
   setRole(email: string, role: Role): Promise<Profile>;
@@ -162,7 +162,7 @@ export function buildIdentity(needs: IdentityNeeds): Identity {
     unblock: (principal, id) => unblock(parts, principal, id),
     listBlocked: (principal, page) => listBlocked(parts, principal, page),
     isBlocked: (by, who) => isBlocked(parts, by, who),
-    blockedBy: (account) => blockedBy(parts, account),
+    blocksAround: (account) => blocksAround(parts, account),
     provision: (people) => provision(parts, people),
     createAdmin: (input) => createAdmin(parts, input),
     setRole: (email, role) => setRole(parts, email, role),

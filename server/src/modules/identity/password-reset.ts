@@ -13,6 +13,11 @@ import { codeHash, newCode } from './tokens.ts';
 const codeLife = 30 * 60_000;
 /** How often a code may be tried, the right try included. */
 const mostTries = 5;
+/**
+ * No account has this number, and its code is nobody's. What is asked or tried for an account that does not exist, or has no
+ * code, is written there: a commit that stores nothing is milliseconds faster, which told who has an account.
+ */
+const nobody = 0;
 
 /**
  * Makes a code with which whoever holds it sets a new password, once. It takes the place of one made before; it is in
@@ -22,15 +27,17 @@ export async function resetCode(parts: Parts, email: string): Promise<string> {
   const code = newCode();
   const hash = codeHash(code);
   const own = await parts.reads.accountByEmail.get(emailKey(email));
-  if (own === undefined) throw new Refusal(identityErrors.ACCOUNT_NOT_FOUND);
-  const fresh = { hash, tries: 0, expires_at: parts.clock.now() + codeLife };
+  const account = own?.id ?? nobody;
+  const expires_at = own === undefined ? Number.MAX_SAFE_INTEGER : parts.clock.now() + codeLife;
+  const fresh = { hash, tries: 0, expires_at };
   await parts.log.write(({ sql }) =>
     tablesOf(sql)
       .insertInto('password_resets')
-      .values({ account: own.id, ...fresh })
+      .values({ account, ...fresh })
       .onConflict((conflict) => conflict.column('account').doUpdateSet(fresh))
       .execute(),
   );
+  if (own === undefined) throw new Refusal(identityErrors.ACCOUNT_NOT_FOUND);
   return code;
 }
 
@@ -43,8 +50,7 @@ export async function resetPassword(parts: Parts, input: PasswordReset, origin: 
   const key = emailKey(email);
   const address = addressKey(origin.address);
   await countAttempt(parts, parts.attemptsByAddress, address);
-  // No account has the number 0.
-  const account = (await parts.reads.accountByEmail.get(key))?.id ?? 0;
+  const account = (await parts.reads.accountByEmail.get(key))?.id ?? nobody;
   const hash = codeHash(code);
   if (!(await tryCode(parts, account, hash))) throw new Refusal(identityErrors.INVALID_CODE);
   await parts.limits.giveBack(parts.attemptsByAddress, address);
@@ -53,19 +59,29 @@ export async function resetPassword(parts: Parts, input: PasswordReset, origin: 
   await parts.limits.reset(parts.attemptsByAccount, key);
 }
 
-/** Counts a try before it is looked at; what is refused keeps its count, so nothing is thrown in the transaction. */
+/**
+ * Counts a try before it is looked at, where there is nothing to try at nobody's code; what is refused keeps its count, so
+ * nothing is thrown in the transaction.
+ */
 async function tryCode({ log, clock }: Parts, account: number, hash: Uint8Array): Promise<boolean> {
-  const stored = await log.write(({ sql }) =>
-    tablesOf(sql)
-      .updateTable('password_resets')
-      .set((eb) => ({ tries: eb('tries', '+', 1) }))
-      .where('account', '=', account)
-      .where('tries', '<', mostTries)
-      .where('expires_at', '>', clock.now())
-      .returning('hash')
-      .executeTakeFirst(),
-  );
-  return stored !== undefined && timingSafeEqual(stored.hash, hash);
+  const now = clock.now();
+  const tried = await log.write(({ sql }) => {
+    const db = tablesOf(sql);
+    const own = db.selectFrom('password_resets').select('account').where('account', '=', account);
+    const open = own.where('tries', '<', mostTries).where('expires_at', '>', now);
+    return (
+      db
+        .updateTable('password_resets')
+        .set((eb) => ({ tries: eb('tries', '+', 1) }))
+        .where('account', '=', (eb) => eb.fn.coalesce(open, eb.val(nobody)))
+        // Looked at again: of many tries at once on PostgreSQL each may have found the code open.
+        .where((eb) => eb.or([eb('account', '=', nobody), eb('tries', '<', mostTries)]))
+        .returning(['account', 'hash'])
+        .executeTakeFirst()
+    );
+  });
+  const fits = tried !== undefined && timingSafeEqual(tried.hash, hash);
+  return fits && tried.account !== nobody;
 }
 
 /** Of several who come with one code at once, one finds it. */

@@ -101,7 +101,10 @@ export const prepareReads = (sql: Sql) => ({
     `SELECT ${account} FROM accounts WHERE username_key = ?1 AND deleted_at IS NULL`,
   ),
   block: sql.statement<{ seen_at: number }>('SELECT seen_at FROM blocks WHERE account = ?1 AND blocked = ?2'),
-  blockedBy: sql.statement<{ blocked: number }>('SELECT blocked FROM blocks WHERE account = ?1'),
+  blocksAround: sql.statement<{ other: number }>(
+    `SELECT blocked AS other FROM blocks WHERE account = ?1
+     UNION ALL SELECT account AS other FROM blocks WHERE blocked = ?1 LIMIT ?2`,
+  ),
   firstPerson: sql.statement<{ one: number }>('SELECT one FROM first_person WHERE one = ?1'),
 });
 

@@ -16,10 +16,10 @@ export class Audiences {
   readonly #above: Statement<{ id: number }>;
   readonly #below: Statement<{ id: number }>;
   readonly #sharing: Statement<{ yes: number }>;
-  readonly #blockedBy: (account: number) => Promise<ReadonlySet<number>>;
+  readonly #blocksAround: (account: number) => Promise<ReadonlySet<number> | undefined>;
 
-  constructor(sql: Sql, blockedBy: (account: number) => Promise<ReadonlySet<number>>) {
-    this.#blockedBy = blockedBy;
+  constructor(sql: Sql, blocksAround: (account: number) => Promise<ReadonlySet<number> | undefined>) {
+    this.#blocksAround = blocksAround;
     this.#groups = sql.statement(
       // The latest 500 are counted before it is known which of them are small: that bounds what is read.
       `SELECT m.group_id AS id, g.members AS members FROM group_members m JOIN groups g ON g.id = m.group_id
@@ -45,13 +45,8 @@ export class Audiences {
     return (await this.#sharing.get(account, other, Math.min(account, other), Math.max(account, other))) !== undefined;
   }
 
-  /** Whether the account has blocked the other. */
-  async isBlocked(account: number, other: number): Promise<boolean> {
-    return (await this.#blockedBy(account)).has(other);
-  }
-
   /**
-   * Not the account itself, and nobody whom it has blocked. Of the latest 500 groups and conversations as far as they make up
+   * Not the account itself, and nobody whom it has blocked or who has blocked it; where these are too many, nobody at all. Of the latest 500 groups and conversations as far as they make up
    * 10,000 people: conversations first, then the groups made last.
    */
   async of(account: number): Promise<Audience> {
@@ -59,8 +54,9 @@ export class Audiences {
       this.#groups.all(account),
       this.#above.all(account),
       this.#below.all(account),
-      this.#blockedBy(account),
+      this.#blocksAround(account),
     ]);
+    if (blocked === undefined) return { topics: [], except: [] };
     const topics = [...above, ...below].map(({ id }) => topicOf('user', id));
     let people = topics.length;
     for (const { id, members } of groups) {

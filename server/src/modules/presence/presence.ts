@@ -13,8 +13,9 @@ export type PresenceOptions = {
   clock: Clock;
   later: Later;
   signal: (signal: Signal) => void;
-  /** Whom an account does not want to be seen by; internal numbers. */
-  blockedBy: (account: number) => Promise<ReadonlySet<number>>;
+  /** Between whom and an account there is a block, on either side; `undefined` when they are too many to be read. */
+  blocksAround: (account: number) => Promise<ReadonlySet<number> | undefined>;
+  isBlocked: (by: number, who: number) => Promise<boolean>;
   /** Keeps when these accounts were last seen. */
   noteSeen: (accounts: readonly number[], at: number) => Promise<void>;
   onFailure: (error: unknown) => void;
@@ -53,6 +54,10 @@ type Standing = {
   blockChanges: number;
 };
 
+/** Somebody, and who is to see or not to see them. */
+type Pair = Readonly<{ standing: Standing; to: number }>;
+const pairKey = (account: number, to: number): string => `${account} ${to}`;
+
 const standingOf = (who: Someone, at: Pick<Standing, 'connected' | 'said' | 'leftAt'>): Standing => ({
   who,
   ...at,
@@ -80,13 +85,17 @@ export class Presence {
   #stopSaving = (): void => {};
   #stopWaiting = (): void => {};
   readonly #tellers = new Set<Promise<void>>();
+  /** Who is not to see whom any more, and has not been told so yet: what ends that without a word. */
+  readonly #hiding = new Map<string, () => void>();
+  /** Blocks are looked at one after another: of two about the same pair the later one decides. */
+  #showing: Promise<void> = Promise.resolve();
   #savedAt = 0;
   #saving: Promise<void> | undefined;
   #closed = false;
 
   constructor(options: PresenceOptions) {
     this.#options = options;
-    this.#audiences = new Audiences(options.sql, options.blockedBy);
+    this.#audiences = new Audiences(options.sql, options.blocksAround);
     this.#store = new PresenceStore(options.sql, options.log);
   }
 
@@ -115,30 +124,81 @@ export class Presence {
     if (standing.said) this.#rest(standing);
   }
 
+  /** When the last connection of an account has ended; 0 when that is stored already, or it has none yet. */
+  leftAt(account: number): number {
+    return (this.#standings.get(account) ?? this.#unsaved.get(account))?.leftAt ?? 0;
+  }
+
   /**
-   * An account has blocked another one, or no longer does: for that one alone it has gone, or come. They are told so
-   * only where they hear of it at all, and only what still is so; a coming or going that is being told meanwhile is
-   * told to whom it is for by then.
+   * An account has blocked another one, or no longer does: for each of them the other has gone, or come. They are told so
+   * only where they hear of each other at all, and only what still is so; a coming or going that is being told meanwhile
+   * is told to whom it is for by then. That somebody has gone is said as late as if the connection had ended.
    */
   async show(account: number, { to, shown }: { to: number; shown: boolean }): Promise<void> {
-    const standing = this.#standings.get(account);
-    if (standing === undefined) return;
-    standing.blockChanges += 1;
-    if (!standing.told || !(await this.#audiences.share(account, to))) return;
-    const blocked = await this.#isBlockedNow(standing, to);
-    // Who is blocked was kept from hearing that it went; whoever no longer is, was not.
-    if (this.#closed || blocked === shown || (shown && !standing.told)) return;
+    const pairs = [
+      { standing: this.#standings.get(account), to },
+      { standing: this.#standings.get(to), to: account },
+    ];
+    const told = pairs.flatMap(({ standing, to: other }) => {
+      if (standing === undefined) return [];
+      standing.blockChanges += 1;
+      return [{ standing, to: other, told: standing.told }];
+    });
+    for (const one of told) {
+      if (shown) this.#inTurn(() => this.#reveal(one));
+      else if (one.told) this.#inTurn(() => this.#hide(account, one));
+    }
+    await this.#showing;
+  }
+
+  #inTurn(act: () => Promise<void>): void {
+    this.#showing = this.#showing.then(act).catch(this.#options.onFailure);
+  }
+
+  /** Whoever was hidden already hears nothing, as before: `by` is who has blocked just now. */
+  async #hide(by: number, { standing, to }: Pair): Promise<void> {
+    const { account } = standing.who;
+    const key = pairKey(account, to);
+    const other = by === account ? to : account;
+    if (this.#hiding.has(key) || (await this.#options.isBlocked(other, by))) return;
+    if (this.#closed || !(await this.#audiences.share(account, to))) return;
+    const { clock, later, delay } = this.#options;
+    const since = standing.connected ? clock.now() : standing.leftAt;
+    const act = (): void => {
+      this.#hiding.delete(key);
+      this.#inTurn(() => this.#sayHidden({ standing, to }));
+    };
+    this.#hiding.set(key, later(act, Math.max(0, since + delay - clock.now())));
+  }
+
+  async #sayHidden({ standing, to }: Pair): Promise<void> {
+    if (await this.#isHiddenNow(standing, to)) this.#signalOne(presenceSignals.offline, { standing, to });
+  }
+
+  async #reveal({ standing, to }: Pair): Promise<void> {
+    const { account } = standing.who;
+    if (await this.#isHiddenNow(standing, to)) return;
+    const key = pairKey(account, to);
+    const unsaid = this.#hiding.get(key);
+    this.#hiding.delete(key);
+    unsaid?.();
+    if (unsaid !== undefined || !(await this.#audiences.share(account, to))) return;
+    if (standing.told) this.#signalOne(presenceSignals.online, { standing, to });
+  }
+
+  #signalOne(type: string, { standing, to }: Pair): void {
     const body: PresenceChanged = { userId: standing.who.id };
-    const type = shown ? presenceSignals.online : presenceSignals.offline;
-    this.#options.signal({ topics: [topicOf('user', to)], type, body });
+    if (!this.#closed) this.#options.signal({ topics: [topicOf('user', to)], type, body });
   }
 
   /** Read again for what changes while it is read. */
-  async #isBlockedNow(standing: Standing, to: number): Promise<boolean> {
+  async #isHiddenNow(standing: Standing, to: number): Promise<boolean> {
+    const { account } = standing.who;
     for (;;) {
       const { blockChanges } = standing;
-      const blocked = await this.#audiences.isBlocked(standing.who.account, to);
-      if (blockChanges === standing.blockChanges) return blocked;
+      const { isBlocked } = this.#options;
+      const hidden = (await isBlocked(account, to)) || (await isBlocked(to, account));
+      if (blockChanges === standing.blockChanges) return hidden;
     }
   }
 
@@ -148,6 +208,8 @@ export class Presence {
     this.#stopSaving();
     this.#stopWaiting();
     for (const { unrest } of this.#standings.values()) unrest?.();
+    for (const stop of this.#hiding.values()) stop();
+    await this.#showing;
     this.#toTell.length = 0;
     this.#nextToTell = 0;
     await Promise.all(this.#tellers);

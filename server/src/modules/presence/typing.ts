@@ -15,8 +15,8 @@ export type TypingOptions = {
   /** The internal number of an account that exists. */
   findAccount: (id: string) => Promise<{ account: number } | undefined>;
   isBlocked: (by: number, who: number) => Promise<boolean>;
-  /** Whom an account has blocked. */
-  blockedBy: (account: number) => Promise<ReadonlySet<number>>;
+  /** Between whom and an account there is a block, on either side; `undefined` when they are too many to be read. */
+  blocksAround: (account: number) => Promise<ReadonlySet<number> | undefined>;
   /** A group of this account and how many members it has; refuses as groups do where it is none of theirs. */
   membership: (principal: Principal, groupId: string) => Promise<{ group: number; members: number }>;
 };
@@ -84,8 +84,11 @@ export class Typing {
 
   async #group(principal: Principal, groupId: string): Promise<Place> {
     const { group, members } = await this.#options.membership(principal, groupId);
-    // Who is blocked must not learn from a shared group that somebody is there just now.
-    const except = [principal.account, ...(await this.#options.blockedBy(principal.account))];
-    return { topic: members > toldUpTo ? null : topicOf('group', group), groupId: idOf(groupId) ?? groupId, except };
+    const nowhere = { topic: null, groupId: idOf(groupId) ?? groupId, except: [] };
+    if (members > toldUpTo) return nowhere;
+    // Who is blocked must not learn from a shared group that somebody is there just now, and who blocks wants to hear nothing.
+    const blocked = await this.#options.blocksAround(principal.account);
+    if (blocked === undefined) return nowhere;
+    return { ...nowhere, topic: topicOf('group', group), except: [principal.account, ...blocked] };
   }
 }
