@@ -182,3 +182,58 @@ test('somebody in very many groups can search', async (t) => {
   await server.send(ada, { receiverId: bob.principal.id }, 'in none of many');
   assert.deepEqual((await ask(ada, 'many')).texts, ['in none of many', 'in one of many']);
 });
+
+/** From here on the index does not follow; what gives its rows free again. */
+function holdIndex({ storage: { log } }: TestServer): () => void {
+  const rowsAfter = log.rowsAfter.bind(log);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  log.rowsAfter = async (after, limit) => {
+    await promise;
+    return rowsAfter(after, limit);
+  };
+  return resolve;
+}
+
+test('a search waits for changes in what its reader may read, and for nobody else’s', async (t) => {
+  const { server, ada, bob, carol, ask } = await open(t);
+  const group = await server.group(bob, carol);
+  const direct = await server.send(carol, { receiverId: bob.principal.id }, 'a word between them');
+  const inGroup = await server.send(bob, { groupId: group }, 'a word among them');
+  await server.send(ada, { receiverId: ada.principal.id }, 'a word of my own');
+  await settled(server);
+  for (const [id, author, reader] of [
+    [direct, carol, bob],
+    [inGroup, bob, carol],
+  ] as const) {
+    const follow = holdIndex(server);
+    const path = `/api/v1/messages/${id}`;
+    const edited = await server.call('PATCH', path, { token: author.accessToken, body: { content: 'changed' } });
+    assert.equal(edited.status, 200);
+    const began = performance.now();
+    assert.deepEqual((await ask(ada, 'word')).texts, ['a word of my own']);
+    assert.ok(performance.now() - began < 1_500, 'no wait for what others change');
+    let answered = false;
+    const asking = ask(reader, 'changed').finally(() => {
+      answered = true;
+    });
+    await sleep(200);
+    assert.equal(answered, false, 'a wait for what one reads');
+    follow();
+    assert.equal((await asking).texts.includes('changed'), true);
+    await settled(server);
+  }
+});
+
+test('what the index does not know yet to be gone is neither shown nor counted with its page', async (t) => {
+  const { server, ada, bob, ask } = await open(t);
+  const ids: string[] = [];
+  for (const n of [1, 2, 3, 4]) ids.push(await server.send(ada, { receiverId: bob.principal.id }, `gone ${n}`));
+  await settled(server);
+  const follow = holdIndex(server);
+  const [first, second] = ids.map((id) => `/api/v1/messages/${id}`);
+  await server.call('DELETE', first ?? '', { token: ada.accessToken });
+  await server.call('PATCH', second ?? '', { token: ada.accessToken, body: { content: 'other' } });
+  const { texts, pagination } = await ask(bob, 'gone');
+  assert.deepEqual([texts, field(pagination, 'total')], [['gone 4', 'gone 3'], 2]);
+  follow();
+});

@@ -1,6 +1,9 @@
 import type { Message } from '../messaging/index.ts';
 
-/** `capped`: there are more than `total`. */
+/**
+ * `capped`: there are more than `total`, which counts what the index finds, less what this page no longer has: what was
+ * edited or deleted since the index looked is counted until its page is asked for.
+ */
 export type FoundMessages = Readonly<{ messages: Message[]; total: number; capped: boolean }>;
 
 /** What is asked: messages with all of these words; of the last one its beginning is enough. */

@@ -14,6 +14,7 @@ import {
   messagingEvents,
 } from '../messaging/index.ts';
 import { searchErrors } from './errors.ts';
+import { LastRows } from './last-rows.ts';
 import type { Entry, FoundMessages } from './schema.ts';
 import { PostgresWordStore } from './store.postgres.ts';
 import { SqliteWordStore } from './store.sqlite.ts';
@@ -24,8 +25,8 @@ import { beginning, entriesOf } from './words.ts';
 const mostMatches = 1_000;
 /** How long a search waits for what it must know, in milliseconds. */
 const waitFor = 2_000;
-/** Authors whose last message is remembered: who wrote before them waits for nothing. */
-const rememberedAuthors = 10_000;
+/** Authors whose last message is remembered (who wrote before them waits for nothing), and topics with their last change. */
+const remembered = 10_000;
 
 export type SearchOptions = {
   sql: Sql;
@@ -38,15 +39,18 @@ export type SearchOptions = {
 /** Full-text search in messages. The index follows the log, normally less than a second behind. */
 export class Search {
   readonly #messaging: SearchOptions['messaging'];
+  readonly #log: Log;
   readonly #store: WordStore;
   readonly #follower: Follower;
   /** The last message of each author. */
-  readonly #lastOwn = new Map<number, number>();
-  /** The last row by which words of a message went away. */
+  readonly #lastOwn = new LastRows(remembered);
+  /** The last row by which words of a message went away, in each topic and in all. */
+  readonly #changes = new LastRows(remembered);
   #lastChange = 0;
 
   constructor({ sql, log, messaging, onFailure }: SearchOptions) {
     this.#messaging = messaging;
+    this.#log = log;
     const store = sql.engine === 'sqlite' ? new SqliteWordStore(sql) : new PostgresWordStore(sql);
     this.#store = store;
     this.#follower = new Follower({
@@ -67,37 +71,38 @@ export class Search {
   /** Hears of messages as the delivery loop passes them. */
   follow(delivery: Delivery): void {
     delivery.react(messageEvent, ({ body, seq }) => {
-      if (body !== null) this.#note((body as Message).sender, seq);
+      if (body !== null) this.#lastOwn.note((body as Message).sender, seq);
+      this.#follower.wake();
     });
     for (const type of [messagingEvents.edited, messagingEvents.deleted]) {
-      delivery.react(type, ({ seq }) => {
-        this.#lastChange = seq;
-        this.#follower.wake();
-      });
+      delivery.react(type, (row) => this.#noteChange(row));
     }
     // Which of the rows before the start changed something is not known.
     this.#lastChange = delivery.delivered;
+    this.#changes.forgetTo(delivery.delivered);
     this.#follower.wake();
   }
 
   /**
    * Messages one may read with all these words, newest first: in direct conversations of one's own, and in groups in
-   * which one is now. Of the last word its beginning is enough. It waits for one's own last message, and for what was
-   * edited or deleted: nobody finds by a word what does not have it any more. Refuses NO_WORD, UNAVAILABLE.
+   * which one is now. Of the last word its beginning is enough. It waits for one's own last message, and for what
+   * was edited or deleted there: nobody finds by a word what does not have it any more. Refuses NO_WORD, UNAVAILABLE.
    */
   async messages(principal: Principal, text: string, { page, limit }: Page): Promise<FoundMessages> {
     const words = wordsOf(text);
     if (words.length === 0) throw new Refusal(searchErrors.NO_WORD);
-    await this.#follower.reach(Math.max(this.#lastChange, this.#lastOwn.get(principal.account) ?? 0), waitFor);
+    await this.#follower.reach(await this.#neededBy(principal), waitFor);
     const question = { account: principal.account, words };
     const found = await this.#store.find(question, { upTo: this.#follower.cursor, limit: mostMatches + 1 });
     const from = (page - 1) * limit;
     const seqs = found.slice(0, mostMatches);
-    const shown = await this.#messaging.shown(principal, seqs.slice(from, from + limit));
+    const wanted = seqs.slice(from, from + limit);
+    const shown = await this.#messaging.shown(principal, wanted);
+    // The wait may have ended before the index knew of an edit.
+    const messages = shown.filter(({ content }) => hasWords(content, words));
     return {
-      // The wait may have ended before the index knew of an edit.
-      messages: shown.filter(({ content }) => hasWords(content, words)),
-      total: seqs.length,
+      messages,
+      total: seqs.length - (wanted.length - messages.length),
       capped: found.length > mostMatches,
     };
   }
@@ -106,12 +111,20 @@ export class Search {
     return this.#follower.close();
   }
 
-  #note(author: number, seq: number): void {
-    // The author goes to the end, so that who wrote longest ago is the first to be forgotten.
-    this.#lastOwn.delete(author);
-    this.#lastOwn.set(author, seq);
-    const [oldest] = this.#lastOwn.keys();
-    if (this.#lastOwn.size > rememberedAuthors && oldest !== undefined) this.#lastOwn.delete(oldest);
+  /** Up to which row the index must know the log for this account: what others change elsewhere it does not wait for. */
+  async #neededBy({ account }: Principal): Promise<number> {
+    const own = this.#lastOwn.of(account) ?? 0;
+    if (this.#follower.cursor >= this.#lastChange) return own;
+    let needed = Math.max(own, this.#changes.forgotten);
+    for (const { topic } of await this.#log.intervals(account, Number.MAX_SAFE_INTEGER)) {
+      needed = Math.max(needed, this.#changes.of(topic) ?? 0);
+    }
+    return needed;
+  }
+
+  #noteChange({ seq, topic, peer }: Row): void {
+    this.#lastChange = seq;
+    for (const read of [topic, peer ?? topic]) this.#changes.note(read, seq);
     this.#follower.wake();
   }
 }
