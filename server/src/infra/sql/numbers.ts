@@ -1,3 +1,4 @@
+import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Engine } from './sql.ts';
 
 /** Whether a column holds one of the numbers in a parameter, which is given by `numberList`: one text however many. */
@@ -8,3 +9,9 @@ export const isAmong = (engine: Engine, column: string, parameter: string): stri
 
 export const numberList = (engine: Engine, numbers: readonly number[]): string =>
   engine === 'sqlite' ? `[${numbers.join(',')}]` : `{${numbers.join(',')}}`;
+
+/** The same as a condition of a query. */
+export function among(engine: Engine, column: string, numbers: readonly number[]): RawBuilder<SqlBool> {
+  const [before = '', after = ''] = isAmong(engine, column, '?').split('?');
+  return sql<SqlBool>`${sql.raw(before)}${numberList(engine, numbers)}${sql.raw(after)}`;
+}

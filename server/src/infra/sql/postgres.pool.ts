@@ -128,10 +128,16 @@ function refusalOf(error: unknown): unknown {
 export const tookTooLong = (error: unknown): boolean =>
   error instanceof Refusal && error.cause instanceof pg.DatabaseError && error.cause.code === canceled;
 
-/** See `PostgresSql.line`. A connection that breaks is replaced at the next statement. */
+/**
+ * See `PostgresSql.line`. `pg` is given one statement at a time, the next in the turn in which the one before ends, before
+ * anybody hears of that. A connection that breaks is replaced at the next statement; what waited for it goes with it,
+ * so that whoever repeats theirs keeps the order.
+ */
 export class Line {
   readonly #pool: pg.Pool;
+  readonly #waiting: (() => void)[] = [];
   #connection: Promise<Connection> | undefined;
+  #busy = false;
 
   constructor(pool: pg.Pool) {
     this.#pool = pool;
@@ -140,7 +146,16 @@ export class Line {
   async query<Row extends object>(statement: pg.QueryConfig): Promise<Row[]> {
     this.#connection ??= this.#connect();
     const connection = await this.#connection;
-    return (await connection.query<Row>(statement)).rows;
+    if (this.#busy) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#busy = true;
+    try {
+      return (await connection.query<Row>(statement)).rows;
+    } finally {
+      // The turn goes on to the next that waits.
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#busy = false;
+      else next();
+    }
   }
 
   async close(): Promise<void> {

@@ -79,6 +79,53 @@ test(
   },
 );
 
+test('postgres: a line’s statements run in the order in which they were given, one at a time', options, async (t) => {
+  const { line, beside } = await open(t);
+  await beside.query('CREATE TABLE given (at bigint GENERATED ALWAYS AS IDENTITY, n bigint)');
+  const warnings: string[] = [];
+  const hear = ({ message }: Error): void => void warnings.push(message);
+  process.on('warning', hear);
+  t.after(() => process.off('warning', hear));
+  const insert = (n: number) => line.query({ text: 'INSERT INTO given (n) VALUES ($1) RETURNING n', values: [n] });
+  const ended: unknown[] = [];
+  const first = Array.from({ length: 20 }, (_, n) => insert(n).then(([row]) => ended.push(row)));
+  const wrong = assert.rejects(line.query({ text: 'SELECT nothing FROM nowhere' }), /nowhere/);
+  // A statement that comes while others wait, just when one ends, goes behind them.
+  const more = first.map((one, n) => one.then(() => insert(100 + n)));
+  await Promise.all([...first, wrong, ...more]);
+  const expected = Array.from({ length: 20 }, (_, n) => n);
+  assert.deepEqual(
+    ended,
+    expected.map((n) => ({ n })),
+  );
+  const { rows } = await beside.query<{ n: string }>('SELECT n FROM given ORDER BY at');
+  assert.deepEqual(
+    rows.map(({ n }) => Number(n)),
+    [...expected, ...expected.map((n) => 100 + n)],
+  );
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(warnings, []);
+});
+
+test(
+  'postgres: what waits on a line whose connection breaks is lost with it, and nothing overtakes',
+  options,
+  async (t) => {
+    const { line, beside } = await open(t);
+    const [own] = await line.query<{ pid: number }>({ text: 'SELECT pg_backend_pid() AS pid' });
+    const asked = [
+      line.query({ text: 'SELECT pg_sleep(0.2)' }),
+      line.query({ text: 'SELECT 1' }),
+      line.query({ text: 'SELECT 2' }),
+    ];
+    const lost = assertLost(asked);
+    await beside.query('SELECT pg_terminate_backend($1)', [own?.pid]);
+    await lost;
+    const [next] = await line.query<{ pid: number }>({ text: 'SELECT pg_backend_pid() AS pid' });
+    assert.notEqual(next?.pid, own?.pid);
+  },
+);
+
 test('postgres: a migration takes as long as it takes', options, async (t) => {
   const { sql } = await open(t);
   await sql.migrate({ '2030-1': { up: async (db) => void (await expression`select pg_sleep(0.5)`.execute(db)) } });
