@@ -145,6 +145,7 @@ function buildPresence(
     signal,
     blocksAround: (account) => identity.blocksAround(account),
     isBlocked: (by, who) => identity.isBlocked(by, who),
+    publicProfile: (account) => identity.publicProfile(account),
     noteSeen: (accounts, at) => identity.noteSeen(accounts, at),
     onFailure,
     delay: config.OFFLINE_AFTER * 1_000,

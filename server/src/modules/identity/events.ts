@@ -4,6 +4,7 @@ export const identityEvents = {
   roleChanged: 'account.role',
   blocked: 'account.blocked',
   unblocked: 'account.unblocked',
+  updated: 'account.updated',
   deleted: 'account.deleted',
 } as const;
 
@@ -15,6 +16,9 @@ export type RoleChanged = Readonly<{ role: string }>;
 
 /** Payload of `account.blocked` and `account.unblocked`: the other, by public id and internal number, who hears nothing of it. */
 export type BlockChanged = Readonly<{ userId: string; account: number }>;
+
+/** Payload of `account.updated`: the public id of the account whose name, picture or status message is another. */
+export type AccountUpdated = Readonly<{ userId: string }>;
 
 /** Payload of `account.deleted`: its public id. */
 export type AccountDeleted = Readonly<{ userId: string }>;

@@ -17,7 +17,7 @@ import type { DeletePart, Parts } from './parts.ts';
 import { changePassword } from './password-change.ts';
 import { resetCode, resetPassword } from './password-reset.ts';
 import { argon2Passwords } from './passwords.ts';
-import { noteSeen, profileFor, profileOf, updateProfile } from './profile.ts';
+import { noteSeen, profileFor, profileOf, publicProfile, updateProfile } from './profile.ts';
 import type {
   Blocked,
   Credentials,
@@ -78,6 +78,8 @@ export interface Identity {
   profileOf(id: string): Promise<Profile>;
   /** The same as any signed-in account may see it, a deleted one too. Refuses ACCOUNT_NOT_FOUND. */
   profileFor(principal: Principal, id: string): Promise<PublicProfile>;
+  /** As whoever is not blocked sees an account, by its internal number; `undefined` for one that is deleted. */
+  publicProfile(account: number): Promise<PublicProfile | undefined>;
   /** Refuses INVALID_INPUT, ACCOUNT_NOT_FOUND, NOT_YOURS, USERNAME_TAKEN. */
   updateProfile(principal: Principal, change: { id: string; change: ProfileChange }): Promise<Profile>;
   /** The caller's own account, at every door. Refuses ACCOUNT_NOT_FOUND, NOT_YOURS. */
@@ -151,6 +153,7 @@ export function buildIdentity(needs: IdentityNeeds): Identity {
     me: (principal) => me(parts, principal),
     profileOf: async (id) => profileOf(parts, await accountOf(parts, id)),
     profileFor: (principal, id) => profileFor(parts, principal, id),
+    publicProfile: (account) => publicProfile(parts, account),
     updateProfile: (principal, change) => updateProfile(parts, principal, change),
     deleteAccount: (principal, id) => deleteAccount(parts, principal, id),
     searchPeople: (text, page) => findPeople(parts, text, page),

@@ -1,8 +1,10 @@
+import { topicOf } from '../../infra/log/topic.ts';
 import { isDuplicate } from '../../infra/sql/sql.ts';
 import { Refusal } from '../../kernel/errors.ts';
 import { idBytes, idText } from '../../kernel/ids.ts';
 import type { Principal } from '../../kernel/principal.ts';
 import { identityErrors } from './errors.ts';
+import { type AccountUpdated, identityEvents } from './events.ts';
 import type { Parts } from './parts.ts';
 import {
   checkProfileChange,
@@ -12,7 +14,7 @@ import {
   type PublicProfile,
   usernameKey,
 } from './schema.ts';
-import { type Account, slicesOf, tablesOf } from './store.ts';
+import { type Account, slicesOf, type Tables, tablesOf } from './store.ts';
 
 /** How long somebody who signed in or refreshed counts as online without a connection, in milliseconds. */
 const freshFor = 60_000;
@@ -68,36 +70,55 @@ export async function profileFor(parts: Parts, principal: Principal, id: string)
   return publicProfileOf(row, { isOnline: false, lastSeen: block.seen_at });
 }
 
+/** As whoever is not blocked sees an account; `undefined` for one that is deleted. */
+export async function publicProfile(parts: Parts, account: number): Promise<PublicProfile | undefined> {
+  const row = await parts.reads.account.get(account);
+  return row && publicProfileOf(row, presenceOf(parts, row));
+}
+
 /** Changes the caller's own account. Refuses INVALID_INPUT, ACCOUNT_NOT_FOUND, NOT_YOURS, USERNAME_TAKEN. */
 export async function updateProfile(
   parts: Parts,
   principal: Principal,
   { id, change }: { id: string; change: ProfileChange },
 ): Promise<Profile> {
-  const { username, avatar, statusMessage } = checkProfileChange(change);
+  const checked = checkProfileChange(change);
   await mustBeOwn(parts, principal, id);
-  const changed = await parts.log.write(async ({ sql }) => {
-    try {
-      return await tablesOf(sql)
-        .updateTable('accounts')
-        .set({
-          updated_at: parts.clock.now(),
-          ...(username === undefined ? {} : { username, username_key: usernameKey(username) }),
-          ...(avatar === undefined ? {} : { avatar }),
-          ...(statusMessage === undefined ? {} : { status_message: statusMessage?.toWellFormed() ?? null }),
-        })
-        .where('id', '=', principal.account)
-        .where('deleted_at', 'is', null)
-        .returningAll()
-        .executeTakeFirst();
-    } catch (error) {
-      // Of two who want one name at once only the unique index knows.
-      if (isDuplicate(error)) throw new Refusal(identityErrors.USERNAME_TAKEN, { cause: error });
-      throw error;
-    }
+  const changed = await parts.log.write(async ({ sql, append }) => {
+    const row = await storeChange(tablesOf(sql), principal.account, { change: checked, now: parts.clock.now() });
+    if (row === undefined) return undefined;
+    const payload: AccountUpdated = { userId: principal.id };
+    append({ topic: topicOf('user', principal.account), type: identityEvents.updated, payload });
+    return row;
   });
   if (changed === undefined) throw new Refusal(identityErrors.ACCOUNT_NOT_FOUND);
   return profileOf(parts, changed);
+}
+
+/** Refuses USERNAME_TAKEN. */
+async function storeChange(
+  db: Tables,
+  account: number,
+  { change: { username, avatar, statusMessage }, now }: { change: ProfileChange; now: number },
+): Promise<Account | undefined> {
+  try {
+    return await db
+      .updateTable('accounts')
+      .set({
+        updated_at: now,
+        ...(username === undefined ? {} : { username, username_key: usernameKey(username) }),
+        ...(avatar === undefined ? {} : { avatar }),
+        ...(statusMessage === undefined ? {} : { status_message: statusMessage?.toWellFormed() ?? null }),
+      })
+      .where('id', '=', account)
+      .where('deleted_at', 'is', null)
+      .returningAll()
+      .executeTakeFirst();
+  } catch (error) {
+    // Of two who want one name at once only the unique index knows.
+    if (isDuplicate(error)) throw new Refusal(identityErrors.USERNAME_TAKEN, { cause: error });
+    throw error;
+  }
 }
 
 /** Refuses NOT_YOURS for the account of somebody else, and ACCOUNT_NOT_FOUND where there is none. */

@@ -4,6 +4,8 @@ export const presenceSignals = {
   offline: 'presence.offline',
   typingStarted: 'typing.started',
   typingStopped: 'typing.stopped',
+  /** Its body is the public profile. */
+  profile: 'profile.changed',
 } as const;
 
 /** Body of `presence.online` and `presence.offline`: the public id of the account. */

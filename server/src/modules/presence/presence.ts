@@ -1,10 +1,13 @@
 import type { Signal } from '../../infra/delivery/signal.ts';
 import type { Log } from '../../infra/log/log.ts';
-import { topicOf } from '../../infra/log/topic.ts';
 import type { Sql } from '../../infra/sql/sql.ts';
 import type { Clock, Later } from '../../kernel/clock.ts';
+import type { PublicProfile } from '../identity/index.ts';
 import { type Audience, Audiences } from './audience.ts';
 import { type PresenceChanged, presenceSignals } from './events.ts';
+import { Hiding, type Pair } from './hiding.ts';
+import { ProfileNews } from './profile-news.ts';
+import { type Someone, type Standing, standingOf } from './standing.ts';
 import { PresenceStore } from './store.ts';
 
 export type PresenceOptions = {
@@ -16,6 +19,8 @@ export type PresenceOptions = {
   /** Between whom and an account there is a block, on either side; `undefined` when they are too many to be read. */
   blocksAround: (account: number) => Promise<ReadonlySet<number> | undefined>;
   isBlocked: (by: number, who: number) => Promise<boolean>;
+  /** As whoever is not blocked sees an account; `undefined` for one that is deleted. */
+  publicProfile: (account: number) => Promise<PublicProfile | undefined>;
   /** Keeps when these accounts were last seen. */
   noteSeen: (accounts: readonly number[], at: number) => Promise<void>;
   onFailure: (error: unknown) => void;
@@ -34,39 +39,6 @@ const cutAfter = 1_024;
 /** Accounts whose audience is looked for at a time. */
 const tellersAtOnce = 8;
 
-type Someone = Readonly<{ account: number; id: string }>;
-
-/** An account that is online, was a moment ago, or has just changed. */
-type Standing = {
-  who: Someone;
-  connected: boolean;
-  /** What the others are to believe. */
-  said: boolean;
-  /** What they were told last; behind `said` only while it waits for its turn. */
-  told: boolean;
-  /** When its last connection ended. */
-  leftAt: number;
-  /** There while nothing may be said of it; ends that without a word. */
-  unrest: (() => void) | undefined;
-  /** Whether it waits for a teller, or one is at it. */
-  queued: boolean;
-  /** How often whom it has blocked has changed: whoever read it meanwhile reads again. */
-  blockChanges: number;
-};
-
-/** Somebody, and who is to see or not to see them. */
-type Pair = Readonly<{ standing: Standing; to: number }>;
-const pairKey = (account: number, to: number): string => `${account} ${to}`;
-
-const standingOf = (who: Someone, at: Pick<Standing, 'connected' | 'said' | 'leftAt'>): Standing => ({
-  who,
-  ...at,
-  told: at.said,
-  unrest: undefined,
-  queued: false,
-  blockChanges: 0,
-});
-
 /**
  * Says who comes and goes to those who share a group of up to 200 members or a direct conversation, past the log. Coming
  * is said at once; going after a delay, so that a reconnection in between says nothing; and nothing is said of an account
@@ -75,6 +47,8 @@ const standingOf = (who: Someone, at: Pick<Standing, 'connected' | 'said' | 'lef
 export class Presence {
   readonly #options: PresenceOptions;
   readonly #audiences: Audiences;
+  readonly #hiding: Hiding;
+  readonly #profiles: ProfileNews;
   readonly #store: PresenceStore;
   readonly #standings = new Map<number, Standing>();
   /** Whose change is not stored yet. */
@@ -85,10 +59,6 @@ export class Presence {
   #stopSaving = (): void => {};
   #stopWaiting = (): void => {};
   readonly #tellers = new Set<Promise<void>>();
-  /** Who is not to see whom any more, and has not been told so yet: what ends that without a word. */
-  readonly #hiding = new Map<string, () => void>();
-  /** Blocks are looked at one after another: of two about the same pair the later one decides. */
-  #showing: Promise<void> = Promise.resolve();
   #savedAt = 0;
   #saving: Promise<void> | undefined;
   #closed = false;
@@ -96,6 +66,8 @@ export class Presence {
   constructor(options: PresenceOptions) {
     this.#options = options;
     this.#audiences = new Audiences(options.sql, options.blocksAround);
+    this.#hiding = new Hiding({ ...options, audiences: this.#audiences });
+    this.#profiles = new ProfileNews({ ...options, audiences: this.#audiences });
     this.#store = new PresenceStore(options.sql, options.log);
   }
 
@@ -129,77 +101,24 @@ export class Presence {
     return (this.#standings.get(account) ?? this.#unsaved.get(account))?.leftAt ?? 0;
   }
 
-  /**
-   * An account has blocked another one, or no longer does: for each of them the other has gone, or come. They are told so
-   * only where they hear of each other at all, and only what still is so; a coming or going that is being told meanwhile
-   * is told to whom it is for by then. That somebody has gone is said as late as if the connection had ended.
-   */
+  /** An account has blocked another one, or no longer does: for each of them the other has gone, or come. */
   async show(account: number, { to, shown }: { to: number; shown: boolean }): Promise<void> {
-    const pairs = [
-      { standing: this.#standings.get(account), to },
-      { standing: this.#standings.get(to), to: account },
-    ];
-    const told = pairs.flatMap(({ standing, to: other }) => {
-      if (standing === undefined) return [];
+    const pairs: Pair[] = [];
+    for (const [one, other] of [
+      [account, to],
+      [to, account],
+    ] as const) {
+      const standing = this.#standings.get(one);
+      if (standing === undefined) continue;
       standing.blockChanges += 1;
-      return [{ standing, to: other, told: standing.told }];
-    });
-    for (const one of told) {
-      if (shown) this.#inTurn(() => this.#reveal(one));
-      else if (one.told) this.#inTurn(() => this.#hide(account, one));
+      pairs.push({ standing, to: other });
     }
-    await this.#showing;
+    await this.#hiding.take(pairs, { by: account, shown });
   }
 
-  #inTurn(act: () => Promise<void>): void {
-    this.#showing = this.#showing.then(act).catch(this.#options.onFailure);
-  }
-
-  /** Whoever was hidden already hears nothing, as before: `by` is who has blocked just now. */
-  async #hide(by: number, { standing, to }: Pair): Promise<void> {
-    const { account } = standing.who;
-    const key = pairKey(account, to);
-    const other = by === account ? to : account;
-    if (this.#hiding.has(key) || (await this.#options.isBlocked(other, by))) return;
-    if (this.#closed || !(await this.#audiences.share(account, to))) return;
-    const { clock, later, delay } = this.#options;
-    const since = standing.connected ? clock.now() : standing.leftAt;
-    const act = (): void => {
-      this.#hiding.delete(key);
-      this.#inTurn(() => this.#sayHidden({ standing, to }));
-    };
-    this.#hiding.set(key, later(act, Math.max(0, since + delay - clock.now())));
-  }
-
-  async #sayHidden({ standing, to }: Pair): Promise<void> {
-    if (await this.#isHiddenNow(standing, to)) this.#signalOne(presenceSignals.offline, { standing, to });
-  }
-
-  async #reveal({ standing, to }: Pair): Promise<void> {
-    const { account } = standing.who;
-    if (await this.#isHiddenNow(standing, to)) return;
-    const key = pairKey(account, to);
-    const unsaid = this.#hiding.get(key);
-    this.#hiding.delete(key);
-    unsaid?.();
-    if (unsaid !== undefined || !(await this.#audiences.share(account, to))) return;
-    if (standing.told) this.#signalOne(presenceSignals.online, { standing, to });
-  }
-
-  #signalOne(type: string, { standing, to }: Pair): void {
-    const body: PresenceChanged = { userId: standing.who.id };
-    if (!this.#closed) this.#options.signal({ topics: [topicOf('user', to)], type, body });
-  }
-
-  /** Read again for what changes while it is read. */
-  async #isHiddenNow(standing: Standing, to: number): Promise<boolean> {
-    const { account } = standing.who;
-    for (;;) {
-      const { blockChanges } = standing;
-      const { isBlocked } = this.#options;
-      const hidden = (await isBlocked(account, to)) || (await isBlocked(to, account));
-      if (blockChanges === standing.blockChanges) return hidden;
-    }
+  /** An account has another name, picture or status message. */
+  tellProfile(account: number): void {
+    if (!this.#closed) this.#profiles.tell(account);
   }
 
   /** Before the connections are closed: that the server ends says nothing about who is there. */
@@ -208,8 +127,7 @@ export class Presence {
     this.#stopSaving();
     this.#stopWaiting();
     for (const { unrest } of this.#standings.values()) unrest?.();
-    for (const stop of this.#hiding.values()) stop();
-    await this.#showing;
+    await Promise.all([this.#hiding.close(), this.#profiles.close()]);
     this.#toTell.length = 0;
     this.#nextToTell = 0;
     await Promise.all(this.#tellers);
