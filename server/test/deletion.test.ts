@@ -21,8 +21,8 @@ test('who deletes their account leaves their groups, which go on; what they wrot
   const get = (path: string) => server.call('GET', `/api/v1${path}`, { token: bob.accessToken });
   const members = Object(field((await get(`/groups/${group}`)).body['data'], 'members'));
   assert.deepEqual(members, [
-    { userId: bob.principal.id, role: 'OWNER' },
-    { userId: carol.principal.id, role: 'MEMBER' },
+    { userId: bob.principal.id, username: bob.profile.username, role: 'OWNER' },
+    { userId: carol.principal.id, username: carol.profile.username, role: 'MEMBER' },
   ]);
   assert.equal((await get(`/groups/${alone}`)).status, 404);
   for (const [path, content] of [

@@ -99,7 +99,8 @@ test('people who delete their accounts while they are added and removed, join an
   );
   for (let index = 2; index < answers.length; index += 5) assert.equal(answers[index]?.status, 200);
   const members = await rest(server, ada, 'GET', `groups/${group}/members`);
-  assert.deepEqual(members, [{ userId: ada.principal.id, role: 'OWNER' }]);
+  const { username, avatar } = ada.profile;
+  assert.deepEqual(members, [{ userId: ada.principal.id, username, avatar, role: 'OWNER' }]);
 });
 
 test('of a deleted group whoever was away hears that it is gone, and of nothing that was said; who had left before hears nothing', async (t) => {

@@ -21,6 +21,7 @@ test('[social:rule pagination on all list endpoints] every list comes in pages o
     ['/users/blocked', 22],
     ['/auth/sessions', 23],
     ['/groups', 23],
+    ['/groups/public', 0],
     [`/groups/${group}/members`, 23],
     [`/messages/direct/${bob.principal.id}`, 22],
     [`/messages/group/${group}`, 22],

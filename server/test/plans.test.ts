@@ -264,7 +264,7 @@ test('postgres: nor do the functions that number and append', { skip: engine !==
   );
   assert.ok(plans.some((plan) => /insert into topic_rows/i.test(plan)));
   const tables =
-    /Seq Scan on (accounts|sessions|refresh_tokens|groups|group_members|group_removals|presence|blocks|conversations|conversation_messages|messages|log|log_state|topic_rows|readers|receipts|reactions|session_cursors|write_keys)\b/;
+    /Seq Scan on (accounts|sessions|refresh_tokens|groups|group_members|group_removals|group_words|presence|blocks|conversations|conversation_messages|messages|log|log_state|topic_rows|readers|receipts|reactions|session_cursors|write_keys)\b/;
   assert.deepEqual(
     plans.filter((plan) => tables.test(plan)),
     [],

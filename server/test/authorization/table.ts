@@ -202,6 +202,7 @@ const hidden = '401 404 404 404 yes yes 404';
 const groups: readonly Row[] = [
   row('POST /api/v1/groups', signedIn, () => ({ body: { title: 'mine' } })),
   row('GET /api/v1/groups', signedIn),
+  row('GET /api/v1/groups/public', signedIn, () => ({ query: 'query=group' })),
   row('GET /api/v1/groups/:id', signedIn, aGroup('PUBLIC'), 'PUBLIC'),
   row('GET /api/v1/groups/:id', signedIn, aGroup('PRIVATE'), 'PRIVATE'),
   row('GET /api/v1/groups/:id', hidden, aGroup('SECRET'), 'SECRET'),

@@ -25,6 +25,7 @@ test('every route refuses a caller without a token with 401', async (t) => {
   for (const [method, path] of [
     ['POST', 'groups'],
     ['GET', 'groups'],
+    ['GET', 'groups/public'],
     ['GET', `groups/${nobody}`],
     ['PATCH', `groups/${nobody}`],
     ['DELETE', `groups/${nobody}`],
@@ -98,8 +99,8 @@ test('[social:GET /groups/{id}] [social:rule group creator is OWNER] with its me
   const { status, body } = await read(bob, id);
   assert.equal(status, 200);
   assert.deepEqual(dataOf({ body })['members'], [
-    { userId: ada.principal.id, role: 'OWNER' },
-    { userId: bob.principal.id, role: 'MEMBER' },
+    { userId: ada.principal.id, username: ada.profile.username, role: 'OWNER' },
+    { userId: bob.principal.id, username: bob.profile.username, role: 'MEMBER' },
   ]);
   for (const [who, path] of [
     [carol, id],
@@ -228,7 +229,9 @@ test('[social:POST /groups/{id}/leave] 200 with null; after an owner somebody fo
     server.call('POST', `/api/v1/groups/${group}/leave`, { token: who.accessToken });
   const { status, body } = await leave(ada);
   assert.deepEqual([status, body], [200, { success: true, message: 'Left group successfully', data: null }]);
-  assert.deepEqual(dataOf(await read(bob, id))['members'], [{ userId: bob.principal.id, role: 'OWNER' }]);
+  assert.deepEqual(dataOf(await read(bob, id))['members'], [
+    { userId: bob.principal.id, username: bob.profile.username, role: 'OWNER' },
+  ]);
   assert.equal((await leave(ada)).status, 403);
   assert.equal((await leave(ada, nobody)).status, 404);
   assert.equal((await leave(bob)).status, 200);
@@ -248,7 +251,8 @@ test('a PUBLIC group is joined, a role given, and its members are listed in page
   assert.equal((await call(bob, 'PUT', role, { role: 'MEMBER' })).status, 409);
   assert.equal((await call(bob, 'PUT', role, { role: 'KING' })).status, 400);
   const { body } = await call(carol, 'GET', 'members?limit=1&page=2');
-  assert.deepEqual(body['data'], [{ userId: bob.principal.id, role: 'OWNER' }]);
+  const { username, avatar } = bob.profile;
+  assert.deepEqual(body['data'], [{ userId: bob.principal.id, username, avatar, role: 'OWNER' }]);
   assert.deepEqual(body['pagination'], { page: 2, limit: 1, total: 2, totalPages: 2 });
   const closed = await server.group(ada);
   const list = await server.call('GET', `/api/v1/groups/${closed}/members`, { token: carol.accessToken });

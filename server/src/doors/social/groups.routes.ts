@@ -3,9 +3,9 @@ import { Type } from 'typebox';
 import { principalOf } from '../../infra/http/guard.ts';
 import { keyHeader, keyOf } from '../../infra/http/key.ts';
 import { nullable } from '../../infra/http/nullable.ts';
-import { pageOf, pageQuery, pagination, paginationSchema } from '../../infra/http/page.ts';
-import { type Groups, groupChanges, groupDraft, groupTypes } from '../../modules/groups/index.ts';
-import { answerSchema, nothingSchema, success } from './envelope.ts';
+import { pageOf, pageQuery, pagination } from '../../infra/http/page.ts';
+import { type Groups, groupChanges, groupDraft, groupTypes, memberRoles } from '../../modules/groups/index.ts';
+import { answerSchema, listSchema, nothingSchema, success } from './envelope.ts';
 import { groupView } from './group-view.ts';
 import type { Pieces } from './pieces.ts';
 
@@ -19,12 +19,17 @@ const group = {
   updatedAt: Type.String(),
 };
 const groupSchema = Type.Object(group, { additionalProperties: false });
-const member = Type.Object({ userId: Type.String(), role: Type.String() }, { additionalProperties: false });
-const withMembers = Type.Object({ ...group, members: Type.Array(member) }, { additionalProperties: false });
-const listSchema = Type.Object(
-  { success: Type.Literal(true), data: Type.Array(groupSchema), pagination: paginationSchema },
+const member = Type.Object(
+  { userId: Type.String(), username: Type.String(), role: Type.Enum(memberRoles) },
   { additionalProperties: false },
 );
+const withMembers = Type.Object({ ...group, members: Type.Array(member) }, { additionalProperties: false });
+const foundSchema = Type.Object({ ...group, memberCount: Type.Integer() }, { additionalProperties: false });
+const searchQuery = Type.Object({
+  query: Type.Optional(Type.String({ maxLength: 100, pattern: '\\S', 'x-fault': 'must not be empty' })),
+  page: pageQuery.properties.page,
+  limit: pageQuery.properties.limit,
+});
 const byId = Type.Object({ id: Type.String() });
 
 /** Groups themselves; their members are in `members.routes.ts`. */
@@ -51,11 +56,32 @@ export const groupRoutes =
 
     app.get(
       '/groups',
-      { onRequest: [guard], schema: { summary: 'Your groups', querystring: pageQuery, response: { 200: listSchema } } },
+      {
+        onRequest: [guard],
+        schema: { summary: 'Your groups', querystring: pageQuery, response: { 200: listSchema(groupSchema) } },
+      },
       async (request) => {
         const page = pageOf(request.query);
         const { groups: own, total } = await groups.list(principalOf(request), page);
         return { ...success(own.map(groupView)), pagination: pagination(page, total) };
+      },
+    );
+
+    app.get(
+      '/groups/public',
+      {
+        onRequest: [guard],
+        schema: {
+          summary: 'PUBLIC groups, which you can join: by words of their titles, or all of them',
+          querystring: searchQuery,
+          response: { 200: listSchema(foundSchema) },
+        },
+      },
+      async (request) => {
+        const page = pageOf(request.query);
+        const { groups: found, total, capped } = await groups.listPublic(request.query.query, page);
+        const data = found.map(({ memberCount, ...one }) => ({ ...groupView(one), memberCount }));
+        return { success: true as const, data, pagination: pagination(page, total, capped) };
       },
     );
 

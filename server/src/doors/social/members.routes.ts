@@ -2,14 +2,19 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { principalOf } from '../../infra/http/guard.ts';
 import { keyHeader, keyOf } from '../../infra/http/key.ts';
-import { pageOf, pageQuery, pagination, paginationSchema } from '../../infra/http/page.ts';
-import { type Groups, memberRole, newMember } from '../../modules/groups/index.ts';
-import { nothingSchema, success } from './envelope.ts';
+import { nullable } from '../../infra/http/nullable.ts';
+import { pageOf, pageQuery, pagination } from '../../infra/http/page.ts';
+import { type Groups, memberRole, memberRoles, newMember } from '../../modules/groups/index.ts';
+import { listSchema, nothingSchema, success } from './envelope.ts';
 import type { Pieces } from './pieces.ts';
 
-const member = Type.Object({ userId: Type.String(), role: Type.String() }, { additionalProperties: false });
-const listSchema = Type.Object(
-  { success: Type.Literal(true), data: Type.Array(member), pagination: paginationSchema },
+const member = Type.Object(
+  {
+    userId: Type.String(),
+    username: Type.String(),
+    avatar: nullable(Type.String()),
+    role: Type.Enum(memberRoles),
+  },
   { additionalProperties: false },
 );
 const byId = Type.Object({ id: Type.String() });
@@ -24,12 +29,17 @@ export const memberRoutes =
       '/groups/:id/members',
       {
         onRequest: [guard],
-        schema: { summary: 'Members of a group', params: byId, querystring: pageQuery, response: { 200: listSchema } },
+        schema: {
+          summary: 'Members of a group',
+          params: byId,
+          querystring: pageQuery,
+          response: { 200: listSchema(member) },
+        },
       },
       async (request) => {
         const page = pageOf(request.query);
         const { members, total } = await groups.members(principalOf(request), request.params.id, page);
-        return { ...success(members), pagination: pagination(page, total) };
+        return { success: true as const, data: members, pagination: pagination(page, total) };
       },
     );
 

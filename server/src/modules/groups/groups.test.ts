@@ -35,7 +35,7 @@ test('who creates a group is its owner, and reads it from the row that says so',
   const group = { title: 'Team', description: 'é 🚀', cover: 'https://example.org/a.png', type: 'PUBLIC' };
   assert.deepEqual(made, { ...group, id: made.id, createdAt: clock.now(), updatedAt: clock.now() });
   const found = await groups.read(ada, made.id);
-  assert.deepEqual(found, { ...made, members: [{ userId: ada.id, role: 'OWNER' }] });
+  assert.deepEqual(found, { ...made, members: [{ userId: ada.id, username: 'p_1', avatar: null, role: 'OWNER' }] });
   const number = (await groups.find(made.id))?.group ?? 0;
   const head = await log.head();
   const interval = { topic: topicOf('group', number), from: head, to: null };

@@ -24,6 +24,7 @@ import {
   standing,
   wasRemoved,
 } from './membership.ts';
+import { findPublic, putWords } from './public-groups.ts';
 import type {
   Group,
   GroupChanges,
@@ -34,6 +35,7 @@ import type {
   MemberList,
   MemberRole,
   NewMember,
+  PublicGroupList,
 } from './schema.ts';
 import { findAccount, findGroup, groupFrom, memberBy, roleOf, type StoredGroup, tablesOf } from './store.ts';
 
@@ -91,6 +93,7 @@ export class Groups {
       const { account } = principal;
       const owner = { group_id: made.id, account, role: 'OWNER', joined_at: act.now } as const;
       await act.db.insertInto('group_members').values(owner).execute();
+      await putWords(act.db, { ...row, id: made.id });
       const payload: MemberNamed = { groupId: idText(id), userId: principal.id };
       const topic = topicOf('group', made.id);
       const moves = [{ account, topic, kind: 'enter' }] as const;
@@ -115,6 +118,7 @@ export class Groups {
       if (JSON.stringify({ ...wanted, updatedAt: known.updatedAt }) === JSON.stringify(known)) return known;
       const row = { title, description, cover, type, updated_at: act.now };
       await act.db.updateTable('groups').set(row).where('id', '=', group.id).execute();
+      if (title !== known.title || type !== known.type) await putWords(act.db, { ...row, id: group.id });
       const topic = topicOf('group', group.id);
       act.transaction.append({ topic, type: groupEvents.updated, payload: wanted });
       return wanted;
@@ -235,6 +239,11 @@ export class Groups {
   /** The groups one belongs to, the newest group first. */
   list(principal: Principal, page: Page): Promise<GroupList> {
     return groupsOf(this.#sql, principal.account, page);
+  }
+
+  /** PUBLIC groups by words of their titles, or all of them; the newest first, as far as a thousand. Refuses UNAVAILABLE. */
+  listPublic(text: string | undefined, page: Page): Promise<PublicGroupList> {
+    return findPublic(this.#sql, text, page);
   }
 
   /** In the order of their accounts. Refuses: NOT_A_MEMBER for a PRIVATE group. */

@@ -7,4 +7,4 @@ export {
 } from './events.ts';
 export { Groups } from './groups.ts';
 export { groupMigrations } from './migrations.ts';
-export { type Group, groupChanges, groupDraft, groupTypes, memberRole, newMember } from './schema.ts';
+export { type Group, groupChanges, groupDraft, groupTypes, memberRole, memberRoles, newMember } from './schema.ts';

@@ -55,7 +55,7 @@ export async function membersOf(
   const part = db
     .selectFrom('group_members as m')
     .innerJoin('accounts as a', 'a.id', 'm.account')
-    .select(['a.public_id', 'm.role'])
+    .select(['a.public_id', 'a.username', 'a.avatar', 'm.role'])
     .where('m.group_id', '=', group.id)
     .limit(limit);
   let query = part.orderBy('m.account');
@@ -64,7 +64,12 @@ export async function membersOf(
   } else if (after !== undefined) query = query.where('m.account', '>', await memberNumber(db, group, after));
   else query = query.offset((page - 1) * limit);
   const rows = await database.scan(query.compile());
-  const members = rows.map(({ public_id, role }) => ({ userId: idText(public_id), role }));
+  const members = rows.map(({ public_id, username, avatar, role }) => ({
+    userId: idText(public_id),
+    username,
+    avatar,
+    role,
+  }));
   return { members: before === undefined ? members : members.reverse(), total: group.members };
 }
 

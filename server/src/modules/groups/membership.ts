@@ -114,6 +114,7 @@ export async function erase(act: Act, group: StoredGroup): Promise<void> {
   const { db, transaction, now } = act;
   await db.deleteFrom('group_members').where('group_id', '=', group.id).execute();
   await db.deleteFrom('group_removals').where('group_id', '=', group.id).execute();
+  await db.deleteFrom('group_words').where('group_id', '=', group.id).execute();
   await db
     .updateTable('groups')
     .set({ title: '', description: null, cover: null, type: 'SECRET', members: 0, updated_at: now })

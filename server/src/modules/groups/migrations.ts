@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { identityColumn } from '../../infra/log/migrations.ts';
 import type { Engine, Migrations } from '../../infra/sql/sql.ts';
+import { createWords } from './public-groups.ts';
 
 export const groupMigrations = (engine: Engine): Migrations => ({
   '2026-11-20-30-groups': {
@@ -41,5 +42,8 @@ export const groupMigrations = (engine: Engine): Migrations => ({
       await sql`delete from readers where ${ended} and (topic, to_seq) not in (${ends})`.execute(db);
       await sql`update readers set from_seq = to_seq where ${ended}`.execute(db);
     },
+  },
+  '2026-11-20-95-public-groups': {
+    up: (db: Kysely<unknown>) => createWords(db, engine),
   },
 });

@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox';
 
 export const groupTypes = ['PRIVATE', 'PUBLIC', 'SECRET'] as const;
 export type GroupType = (typeof groupTypes)[number];
-const memberRoles = ['OWNER', 'ADMIN', 'MEMBER'] as const;
+export const memberRoles = ['OWNER', 'ADMIN', 'MEMBER'] as const;
 export type MemberRole = (typeof memberRoles)[number];
 
 const nothing = Type.Null();
@@ -48,10 +48,17 @@ export type Group = Readonly<{
   updatedAt: number;
 }>;
 
-type Member = Readonly<{ userId: string; role: MemberRole }>;
+/** Of a deleted account the name says so. */
+type Member = Readonly<{ userId: string; username: string; avatar: string | null; role: MemberRole }>;
 
 export type GroupWithMembers = Group & { members: Member[] };
 
 /** `total` counts all pages. */
 export type GroupList = Readonly<{ groups: Group[]; total: number }>;
 export type MemberList = Readonly<{ members: Member[]; total: number }>;
+/** `capped`: there are more than `total`. */
+export type PublicGroupList = Readonly<{
+  groups: (Group & Readonly<{ memberCount: number }>)[];
+  total: number;
+  capped: boolean;
+}>;

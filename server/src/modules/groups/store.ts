@@ -18,8 +18,10 @@ export type GroupTables = {
   };
   group_members: { group_id: number; account: number; role: MemberRole; joined_at: number };
   group_removals: { group_id: number; account: number };
-  /** Of identity: read for public ids, and for whom somebody has blocked. */
-  accounts: { id: number; public_id: IdBytes; deleted_at: number | null };
+  /** Of the titles of PUBLIC groups. */
+  group_words: { group_id: number; word: string };
+  /** Of identity: read for public ids and names, and for whom somebody has blocked. */
+  accounts: { id: number; public_id: IdBytes; username: string; avatar: string | null; deleted_at: number | null };
   blocks: { account: number; blocked: number };
 };
 
