@@ -119,7 +119,7 @@ test('threat G-7: after a change of the role the old one is worth nothing, and i
   assert.ok(took < 1_000, `${took} ms`);
 });
 
-test('threat G-7: what happens after a logout, a removal or a block is heard on no connection, also not after a resume', async (t) => {
+test('threat G-7: what happens after a logout or a removal is heard on no connection, also not after a resume', async (t) => {
   const server = await startServer(t);
   const [ada, bob, eve] = await server.people(3);
   assert.ok(ada && bob && eve);

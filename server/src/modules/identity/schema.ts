@@ -93,8 +93,15 @@ export const Registration = Type.Object(
 export type Registration = Static<typeof Registration>;
 export const checkRegistration = compileCheck(Registration);
 
+/** Of who says it is theirs; only text that a database takes can be anybody's. */
+const claimedEmail = Type.String({
+  maxLength: 254,
+  pattern: '^[^\\u0000]*$',
+  'x-fault': 'must not contain the character NUL',
+});
+
 export const Credentials = Type.Object({
-  email: Type.String({ maxLength: 254 }),
+  email: claimedEmail,
   password: Type.String({ maxLength: 128 }),
 });
 export type Credentials = Static<typeof Credentials>;
@@ -109,7 +116,7 @@ export const checkPasswordChange = compileCheck(PasswordChange);
 
 /** `code`: what `resetCode` made for this email. */
 export const PasswordReset = Type.Object({
-  email: Type.String({ maxLength: 254 }),
+  email: claimedEmail,
   code: Type.String({ minLength: 1, maxLength: 64 }),
   password,
 });
