@@ -90,8 +90,8 @@ export async function buildModules(ground: Ground, online: Online) {
   const calls = new Calls({ sql, log, clock, jobs, identity, rooms, ringSeconds: config.CALL_RING_SECONDS });
   deleteParts.push((transaction, who) => calls.leaveAll(transaction, who), buildForgetting({ log, jobs, clock }));
   groups.departures = {
-    left: (transaction, group, who) => calls.leaveGroup(transaction, group, who),
-    ended: (transaction, group) => calls.endGroup(transaction, group),
+    left: (transaction, left, who) => calls.leaveGroups(transaction, left, who),
+    ended: (transaction, ended) => calls.endGroups(transaction, ended),
   };
   return {
     ...core,

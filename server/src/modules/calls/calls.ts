@@ -13,7 +13,7 @@ import { type CallStarted, callEvents } from './events.ts';
 import { CallHistory } from './history.ts';
 import { inviteTo } from './inviting.ts';
 import { type JitsiRooms, newRoom } from './jitsi.ts';
-import { endGroup, leaveAll, leaveGroup } from './leaving.ts';
+import { endGroups, leaveAll, leaveGroups } from './leaving.ts';
 import {
   type Call,
   type CallDraft,
@@ -159,14 +159,14 @@ export class Calls {
     return leaveAll(this.#options, transaction, who);
   }
 
-  /** For groups, inside the transaction that takes a member out of one. */
-  leaveGroup(transaction: Transaction, group: number, who: Someone): Promise<void> {
-    return leaveGroup(this.#options, transaction, group, who);
+  /** For groups, inside the transaction that takes a member out of them. */
+  leaveGroups(transaction: Transaction, groups: readonly number[], who: Someone): Promise<void> {
+    return leaveGroups(this.#options, transaction, groups, who);
   }
 
-  /** For groups, inside the transaction that ends one. */
-  endGroup(transaction: Transaction, group: number): Promise<void> {
-    return endGroup(this.#options, transaction, group);
+  /** For groups, inside the transaction that ends them. */
+  endGroups(transaction: Transaction, groups: readonly number[]): Promise<void> {
+    return endGroups(this.#options, transaction, groups);
   }
 
   #rooms(): JitsiRooms {

@@ -10,19 +10,24 @@ export async function leaveAll(upkeep: Upkeep, transaction: Transaction, who: Wh
 }
 
 /**
- * Inside the transaction that takes a member out of a group, which has taken its turn. Who was called by name stays:
+ * Inside the transaction that takes a member out of groups, which has taken its turn. Who was called by name stays:
  * they are not there as a member.
  */
-export async function leaveGroup(upkeep: Upkeep, transaction: Transaction, group: number, who: Who): Promise<void> {
-  for (const held of await heldCalls(upkeep, transaction, { account: who.account, group })) {
+export async function leaveGroups(
+  upkeep: Upkeep,
+  transaction: Transaction,
+  groups: readonly number[],
+  who: Who,
+): Promise<void> {
+  for (const held of await heldCalls(upkeep, transaction, { account: who.account, groups })) {
     const isNamed = ownIn(held, who)?.direct === 1 && held.call.initiator !== who.account;
     if (!isNamed) await goAway(upkeep, held, who);
   }
 }
 
-/** Inside the transaction that ends a group, which has taken its turn: its calls are over. */
-export async function endGroup(upkeep: Upkeep, transaction: Transaction, group: number): Promise<void> {
-  for (const held of await heldCalls(upkeep, transaction, { group })) await finish(upkeep, held, 'ended');
+/** Inside the transaction that ends groups, which has taken its turn: their calls are over. */
+export async function endGroups(upkeep: Upkeep, transaction: Transaction, groups: readonly number[]): Promise<void> {
+  for (const held of await heldCalls(upkeep, transaction, { groups })) await finish(upkeep, held, 'ended');
 }
 
 async function goAway(upkeep: Upkeep, held: Held, who: Who): Promise<void> {

@@ -94,26 +94,39 @@ export async function endPeople(tables: Tables, call: number, at: number): Promi
     .execute();
 }
 
-/** Numbers of calls that are not over: those of a group, those that somebody is in or called to, or both. */
+type Whose = { account: number | undefined; groups: readonly number[] | undefined };
+
+/** Groups in one statement. */
+const groupsAtOnce = 1_000;
+
+/** Numbers of calls that are not over: those of groups, those that somebody is in or called to, or both. */
 export async function callsUnderWay(
   tables: Tables,
-  { account, group }: { account?: number; group?: number },
+  { account, groups }: { account?: number; groups?: readonly number[] },
 ): Promise<number[]> {
+  const found: number[] = [];
+  const slices = groups === undefined ? 1 : Math.ceil(groups.length / groupsAtOnce);
+  for (let slice = 0; slice < slices; slice += 1) {
+    const start = slice * groupsAtOnce;
+    const query = underWay(tables, { account, groups: groups?.slice(start, start + groupsAtOnce) });
+    found.push(...(await query.execute()).map(({ id }) => id));
+  }
   // Sorted here and not there: they are few.
-  const found = await tables
+  return found.sort((left, right) => left - right);
+}
+
+const underWay = (tables: Tables, { account, groups }: Whose) =>
+  tables
     .selectFrom('calls')
     .select('calls.id')
     .where('ended_at', 'is', null)
-    .$if(group !== undefined, (query) => query.where('group_id', '=', group ?? null))
+    .$if(groups !== undefined, (query) => query.where('group_id', 'in', groups ?? []))
     .$if(account !== undefined, (query) =>
       query
         .innerJoin('call_people as p', 'p.call_id', 'calls.id')
         .where('p.account', '=', account ?? 0)
         .where('p.state', 'in', ['INVITED', 'JOINED']),
-    )
-    .execute();
-  return found.map(({ id }) => id).sort((left, right) => left - right);
-}
+    );
 
 /** Whether an account is there and was not deleted. */
 export async function exists(tables: Tables, account: number): Promise<boolean> {
@@ -159,7 +172,7 @@ export async function isMember(tables: Tables, group: number, account: number): 
 }
 
 type StoredCall = CallRow & { initiator_id: IdBytes; group_public_id: IdBytes | null };
-type Participant = { public_id: IdBytes; state: PersonState; joined_at: number | null; left_at: number | null };
+type Participant = Pick<PersonRow, 'state' | 'joined_at' | 'left_at'> & { public_id: IdBytes; username: string };
 
 /** Statements for reads by key. */
 export function prepareReads(database: Sql) {
@@ -178,7 +191,7 @@ export function prepareReads(database: Sql) {
     ),
     isMember: database.statement<object>('SELECT 1 AS yes FROM group_members WHERE group_id = ?1 AND account = ?2'),
     participants: database.statement<Participant>(
-      `SELECT a.public_id, p.state, p.joined_at, p.left_at FROM call_people p JOIN accounts a ON a.id = p.account
+      `SELECT a.public_id, a.username, p.state, p.joined_at, p.left_at FROM call_people p JOIN accounts a ON a.id = p.account
        WHERE p.call_id = ?1`,
     ),
     before: database.statement<{ call: number }>(`${own} AND call_id < ?2 ORDER BY call_id DESC LIMIT ?3`),

@@ -37,7 +37,16 @@ import type {
   NewMember,
   PublicGroupList,
 } from './schema.ts';
-import { findAccount, findGroup, groupFrom, memberBy, roleOf, type StoredGroup, tablesOf } from './store.ts';
+import {
+  findAccount,
+  findGroup,
+  groupFrom,
+  memberBy,
+  membershipsOf,
+  roleOf,
+  type StoredGroup,
+  tablesOf,
+} from './store.ts';
 
 /** Members that a group's own answer lists; more are read in pages. */
 const membersShown = 1_000;
@@ -130,7 +139,7 @@ export class Groups {
     await this.#act(async (act) => {
       const { group, role } = await standing(act, idBytes(groupId), principal.account);
       if (role !== 'OWNER') throw new Refusal(groupErrors.OWNER_ONLY);
-      await erase(act, group);
+      await erase(act, [group]);
     });
   }
 
@@ -177,7 +186,7 @@ export class Groups {
       const member = user && (await memberBy(act.db, group.id, user));
       if (user === undefined || member === undefined) throw new Refusal(groupErrors.MEMBER_NOT_FOUND);
       if (ranks[role] <= ranks[member.role]) throw new Refusal(groupErrors.NOT_BELOW);
-      await exit(act, group, { account: member.account, id: idText(user) });
+      await exit(act, [group], { account: member.account, id: idText(user) });
       await act.db.insertInto('group_removals').values({ group_id: group.id, account: member.account }).execute();
     });
   }
@@ -206,25 +215,15 @@ export class Groups {
     await this.#once(principal, { key, operation: 'group:leave', input: groupId }, async (act) => {
       const found = await standing(act, idBytes(groupId), principal.account);
       if (found.role === undefined) throw new Refusal(groupErrors.NOT_A_MEMBER);
-      await depart(act, found, principal);
+      await depart(act, [found], principal);
       return found.group.id;
     });
   }
 
   /** Inside the transaction that deletes an account, which has taken its turn: it leaves every group. */
   async leaveAll(transaction: Transaction, who: { account: number; id: string }): Promise<void> {
-    const act = actIn(transaction, { now: this.#clock.now(), departures: this.departures });
-    const own = await act.db
-      .selectFrom('group_members as m')
-      .innerJoin('groups as g', 'g.id', 'm.group_id')
-      .select('g.public_id')
-      .where('m.account', '=', who.account)
-      .orderBy('m.group_id')
-      .execute();
-    for (const { public_id } of own) {
-      const found = await standing(act, public_id, who.account);
-      if (found.role !== undefined) await depart(act, found, who);
-    }
+    const act = this.#actIn(transaction);
+    await depart(act, await membershipsOf(act.db, who.account), who);
   }
 
   /** A SECRET group does not exist for anybody outside; of a PRIVATE one a stranger sees the title. */
@@ -287,8 +286,13 @@ export class Groups {
   #act<Result>(perform: (act: Act) => Promise<Result>): Promise<Result> {
     return this.#log.write(async (transaction) => {
       await transaction.takeTurn();
-      return perform(actIn(transaction, { now: this.#clock.now(), departures: this.departures }));
+      return perform(this.#actIn(transaction));
     });
+  }
+
+  #actIn(transaction: Transaction): Act {
+    const { departures } = this;
+    return actIn(transaction, { engine: this.#sql.engine, now: this.#clock.now(), departures });
   }
 
   /** `perform` answers the internal number of what it was about. */

@@ -241,13 +241,47 @@ test('500 promotions, handovers and leaves at once: every group that has members
 test('a deleted account leaves every group, and each has an owner after it', async (t) => {
   const house = await openHouse(t);
   const { groups, log } = house;
-  const [ada, bob] = await four(house);
+  const [ada, bob, carol, dan] = await four(house);
   const shared = await house.group(ada, bob);
+  const large = await house.group(ada);
+  await joinedLater(house, ada, large, dan, carol, bob);
+  await groups.setRole(ada, large, { userId: bob.id, role: 'ADMIN' });
+  const old = await house.group(ada);
+  await joinedLater(house, ada, old, dan, carol);
   const alone = await house.group(ada);
   const foreign = await house.group(bob, ada);
+  const heard: [string, number[]][] = [];
+  groups.departures = {
+    left: async (_, left) => void heard.push(['left', [...left]]),
+    ended: async (_, ended) => void heard.push(['ended', [...ended]]),
+  };
+  const head = await log.head();
   await log.write((transaction) => groups.leaveAll(transaction, ada));
+  const numbers = await Promise.all([shared, large, old, foreign].map(async (id) => (await groups.find(id))?.group));
+  assert.deepEqual(heard, [
+    ['ended', [(await groups.find(alone))?.group]],
+    ['left', numbers],
+  ]);
+  const told = (await log.rowsAfter(head, 100)).filter(({ topic }) => topic === topicOf('group', numbers[1] ?? 0));
+  assert.deepEqual(
+    told.map(({ type, body }) => [type, Object(body).userId]),
+    [
+      ['group.member_removed', ada.id],
+      ['group.role_changed', bob.id],
+    ],
+  );
   assert.deepEqual(await rolesIn(house, bob, shared), [[bob.id, 'OWNER']]);
   assert.deepEqual(await rolesIn(house, bob, foreign), [[bob.id, 'OWNER']]);
+  const [b, c, d] = [bob, carol, dan].map(({ id }) => id);
+  assert.deepEqual(await rolesIn(house, bob, large), [
+    [b, 'OWNER'],
+    [c, 'MEMBER'],
+    [d, 'MEMBER'],
+  ]);
+  assert.deepEqual(await rolesIn(house, dan, old), [
+    [c, 'MEMBER'],
+    [d, 'OWNER'],
+  ]);
   assert.equal(await codeOf(groups.read(ada, alone)), 'GROUP_NOT_FOUND');
   assert.equal(await reads(house, ada), 0);
 });

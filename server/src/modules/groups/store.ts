@@ -1,4 +1,4 @@
-import type { Generated, Kysely, Selectable } from 'kysely';
+import { type Expression, type Generated, type Kysely, type Selectable, type SqlBool, sql } from 'kysely';
 import type { IdBytes } from '../../kernel/ids.ts';
 import { idText } from '../../kernel/ids.ts';
 import type { Group, GroupType, MemberRole } from './schema.ts';
@@ -75,20 +75,44 @@ export async function memberBy(
     .executeTakeFirst();
 }
 
-/** The longest a member with this role, with the public id. */
-export async function oldest(
-  db: Tables,
-  group: number,
-  role: MemberRole,
-): Promise<{ account: number; public_id: IdBytes } | undefined> {
-  return db
+/** Groups of an account with its role in each, in the order of their numbers. */
+export async function membershipsOf(db: Tables, account: number): Promise<{ group: StoredGroup; role: MemberRole }[]> {
+  const found = await db
     .selectFrom('group_members as m')
-    .innerJoin('accounts as a', 'a.id', 'm.account')
-    .select(['m.account', 'a.public_id'])
-    .where('m.group_id', '=', group)
-    .where('m.role', '=', role)
-    .orderBy('m.joined_at')
-    .orderBy('m.account')
-    .limit(1)
-    .executeTakeFirst();
+    .innerJoin('groups as g', 'g.id', 'm.group_id')
+    .selectAll('g')
+    .select('m.role')
+    .where('m.account', '=', account)
+    .orderBy('m.group_id')
+    .execute();
+  return found.map(({ role, ...group }) => ({ group, role }));
+}
+
+export type Heir = { group_id: number; account: number; public_id: IdBytes };
+
+/** Of each of these groups `g` the longest an admin, or else the longest a member; none where nobody is left. */
+export async function heirs(db: Tables, ofGroups: Expression<SqlBool>): Promise<Heir[]> {
+  const oldest = (role: MemberRole) =>
+    sql`(select m.account from group_members m where m.group_id = g.id and m.role = ${role}
+         order by m.joined_at, m.account limit 1)`;
+  const query = sql<Heir>`
+    select h.group_id, h.account, a.public_id
+    from (select g.id as group_id, coalesce(${oldest('ADMIN')}, ${oldest('MEMBER')}) as account
+          from groups g where ${ofGroups}) as h
+    join accounts a on a.id = h.account`;
+  return (await query.execute(db)).rows;
+}
+
+/** Members in one statement. */
+const slice = 500;
+
+export async function makeOwners(db: Tables, members: readonly Heir[]): Promise<void> {
+  for (let start = 0; start < members.length; start += slice) {
+    const pairs = members
+      .slice(start, start + slice)
+      .map(({ group_id, account }) => sql`(cast(${group_id} as bigint), cast(${account} as bigint))`);
+    await sql`update group_members set role = 'OWNER' where (group_id, account) in (values ${sql.join(pairs)})`.execute(
+      db,
+    );
+  }
 }
