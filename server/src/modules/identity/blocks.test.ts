@@ -32,6 +32,24 @@ test('a block has one direction, is heard of by the blocker alone, and is made a
   );
 });
 
+test('who is blocked by more people than can be read has no list of them: nobody is to hear of them at all', async (t) => {
+  const { identity, log } = await openTestIdentity(t);
+  const { principal: ada } = await identity.register(person('ada'), here);
+  const block = (first: number, count: number) =>
+    log.write(async ({ sql }) => {
+      const rows = Array.from({ length: count }, (_, n) => ({ account: first + n, blocked: ada.account, at: 0 }));
+      await sql
+        .withTables<{ blocks: { account: number; blocked: number; at: number } }>()
+        .insertInto('blocks')
+        .values(rows)
+        .execute();
+    });
+  for (let first = 1_000; first < 21_000; first += 1_000) await block(first, 1_000);
+  assert.equal((await identity.blocksAround(ada.account))?.size, 20_000);
+  await block(21_000, 1);
+  assert.equal(await identity.blocksAround(ada.account), undefined);
+});
+
 test('nobody blocks themselves or somebody who does not exist', async (t) => {
   const { identity } = await openTestIdentity(t);
   const { principal: ada } = await identity.register(person('ada'), here);

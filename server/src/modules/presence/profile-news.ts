@@ -42,10 +42,10 @@ export class ProfileNews {
     const { audiences, publicProfile, signal } = this.#options;
     try {
       while (this.#changed.delete(account)) {
-        const { topics, except } = await audiences.of(account);
-        // Read last: nothing older is told after something newer.
         const body = await publicProfile(account);
         if (body === undefined) continue;
+        // Read last: it says whether somebody is there, which is not for who was blocked just now.
+        const { topics, except } = await audiences.of(account);
         const others = except.filter((one) => one !== account);
         const all = [topicOf('user', account), ...topics];
         signal({ topics: all, type: presenceSignals.profile, body, except: others });
