@@ -196,7 +196,18 @@ test('[social:POST /messages/{id}/react] [social:DELETE /messages/{id}/react] [s
     { emoji: '👍', count: 2 },
     { emoji: '\u2764\ufe0f', count: 1 },
   ];
-  assert.deepEqual((await on(bob, 'GET', id)).data['reactions'], both);
+  /** Over REST: of the message itself, or of the first that a list has. */
+  const shownTo = async (who: SignedIn, path = `messages/${id}`): Promise<unknown> => {
+    const { body } = await server.call('GET', `/api/v1/${path}`, { token: who.accessToken });
+    const first = [body['data']].flat()[0];
+    return field(path === 'conversations' ? field(first, 'lastMessage') : first, 'reactions');
+  };
+  const marked = (...mine: readonly boolean[]) => both.map((reaction, index) => ({ ...reaction, mine: mine[index] }));
+  // The index has at once what its author asks for.
+  for (const path of [`messages/${id}`, 'messages/search?query=hello'])
+    assert.deepEqual(await shownTo(ada, path), marked(true, true), path);
+  for (const path of [`messages/${id}`, `messages/direct/${ada.principal.id}`, 'conversations'])
+    assert.deepEqual(await shownTo(bob, path), marked(true, false), path);
   // A replay, from memory, shows the message with what it has now.
   const since = (await own.ear.until('connected')).offset;
   const late = await connected(t, server, { auth: { token: bob.accessToken, since } });
@@ -209,7 +220,8 @@ test('[social:POST /messages/{id}/react] [social:DELETE /messages/{id}/react] [s
     ({ event, data }) =>
       event === 'message:reaction' && JSON.stringify(field(data, 'reactions')) === '[{"emoji":"👍","count":1}]',
   );
-  assert.deepEqual((await on(ada, 'GET', id)).data['reactions'], [{ emoji: '👍', count: 1 }]);
+  assert.deepEqual(await shownTo(ada), [{ emoji: '👍', count: 1, mine: true }]);
+  assert.deepEqual(await shownTo(bob), [{ emoji: '👍', count: 1, mine: false }]);
   assert.equal(own.ear.of('message:reaction').length, 5, 'what changes nothing is told to nobody');
 });
 
@@ -236,7 +248,7 @@ test('reactions of many at once are all counted', async (t) => {
   const id = await server.send(ada, { groupId: group }, 'hello');
   const answers = await Promise.all(people.map((who) => on(who, 'POST', `${id}/react`, { emoji: '👍' })));
   assert.ok(answers.every(({ status }) => status === 200));
-  assert.deepEqual((await on(ada, 'GET', id)).data['reactions'], [{ emoji: '👍', count: 12 }]);
+  assert.deepEqual((await on(ada, 'GET', id)).data['reactions'], [{ emoji: '👍', count: 12, mine: false }]);
 });
 
 test('between the blocked and the blocker nothing is edited and no reaction given, and one may still delete', async (t) => {

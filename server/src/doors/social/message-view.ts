@@ -24,7 +24,10 @@ export const messageSchema = Type.Object(
     parentId: text,
     metadata: Type.Union([Type.Record(Type.String(), Type.Any()), Type.Null()]),
     reactions: Type.Array(
-      Type.Object({ emoji: Type.String(), count: Type.Integer() }, { additionalProperties: false }),
+      Type.Object(
+        { emoji: Type.String(), count: Type.Integer(), mine: Type.Optional(Type.Boolean()) },
+        { additionalProperties: false },
+      ),
     ),
     createdAt: Type.String(),
     updatedAt: Type.String(),

@@ -100,6 +100,18 @@ export class History implements Segment {
     return new Map((await this.#storedBySeq(seqs)).filter(isThere).map((stored) => [stored.seq, messageFrom(stored)]));
   }
 
+  /** Messages whose reactions say which are the account's own: one read by key for all of them, none without reactions. */
+  async withOwnReactions(account: number, messages: readonly Message[]): Promise<Message[]> {
+    const seqs = messages.filter(({ reactions }) => reactions.length > 0).map(({ seq }) => seq);
+    if (seqs.length === 0) return [...messages];
+    const rows = await this.#statements.ownReactions.all(account, numberList(this.#engine, seqs));
+    const own = new Set(rows.map(({ message, emoji }) => `${message} ${emoji}`));
+    return messages.map((message) => ({
+      ...message,
+      reactions: message.reactions.map((known) => ({ ...known, mine: own.has(`${message.seq} ${known.emoji}`) })),
+    }));
+  }
+
   async rowsBetween(after: number, upTo: number): Promise<Row[]> {
     return (await this.#statements.between.all(after, upTo)).map(rowFrom);
   }
@@ -137,6 +149,9 @@ function prepare(database: Sql) {
          SELECT 1 FROM readers r WHERE r.account = ?2 AND r.topic = m.group_id * 8 + 1 AND r.to_seq IS NULL))`,
     ),
     inputHash: database.statement<{ input_hash: Uint8Array | null }>('SELECT input_hash FROM messages WHERE seq = ?1'),
+    ownReactions: database.statement<{ message: number; emoji: string }>(
+      `SELECT message, emoji FROM reactions WHERE account = ?1 AND ${isAmong(database.engine, 'message', '?2')}`,
+    ),
     before: database.statement<{ seq: number }>(`${index} AND seq < ?2 ORDER BY seq DESC LIMIT ?3`),
     after: database.statement<{ seq: number }>(`${index} AND seq > ?2 ORDER BY seq LIMIT ?3`),
     isReader: database.statement<object>(

@@ -92,7 +92,7 @@ export class Messaging {
   /** A message of a conversation one takes part in; anybody else is told that it does not exist. */
   async read(principal: Principal, id: string): Promise<Message> {
     const message = await this.#readable(principal, id);
-    const [shown = message] = await this.receipts.shownTo(principal.account, [message]);
+    const [shown = message] = await this.#asSeenBy(principal, [message]);
     return shown;
   }
 
@@ -108,8 +108,8 @@ export class Messaging {
       const lastMessage = bodies.get(last);
       return lastMessage === undefined ? [] : [{ lastMessage, unread: Number(unread) }];
     });
-    const shown = await this.receipts.shownTo(
-      principal.account,
+    const shown = await this.#asSeenBy(
+      principal,
       found.map(({ lastMessage }) => lastMessage),
     );
     const conversations = found.map(({ lastMessage, unread }, index) =>
@@ -164,10 +164,15 @@ export class Messaging {
   }
 
   /** Messages by number, in this order, as they are for the account, which may read them: the caller has seen to it. */
-  async shown({ account }: Principal, seqs: readonly number[]): Promise<Message[]> {
+  async shown(principal: Principal, seqs: readonly number[]): Promise<Message[]> {
     const bodies = await this.#history.bySeq(seqs);
     const messages = seqs.map((seq) => bodies.get(seq)).filter((message) => message !== undefined);
-    return this.receipts.shownTo(account, messages);
+    return this.#asSeenBy(principal, messages);
+  }
+
+  /** With the status and the reactions that are this reader's own. */
+  async #asSeenBy({ account }: Principal, messages: readonly Message[]): Promise<Message[]> {
+    return this.#history.withOwnReactions(account, await this.receipts.shownTo(account, messages));
   }
 
   async #readable(principal: Principal, id: string): Promise<Message> {

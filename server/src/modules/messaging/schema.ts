@@ -44,8 +44,8 @@ export const messageEdit = Type.Object({ content });
 /** 32 bytes hold every emoji that Unicode recommends; which texts are one is checked where it is added. */
 export const reactionDraft = Type.Object({ emoji: Type.String({ minLength: 1, maxLength: 32 }) });
 
-/** How many have reacted to a message with this emoji. */
-export type Reaction = Readonly<{ emoji: string; count: number }>;
+/** How many have reacted to a message with this emoji; `mine`: whether its reader is one of them, where one reader asks. */
+export type Reaction = Readonly<{ emoji: string; count: number; mine?: boolean }>;
 
 /** A message as it is stored. Numbers are internal and never leave the server. */
 export type Message = Readonly<{
