@@ -50,7 +50,15 @@ function messageStoreOn(sql: Sql, log: Log) {
 async function openHouse(t: TestContext) {
   const clock = new TestClock();
   const { sql, log } = await openTestDatabase(t, { migrations, now: () => clock.now() });
-  const needs = { sql, log, clock, limits: new UnlimitedLimits(clock), secret: testSecret, isOnline: () => false };
+  const needs = {
+    sql,
+    log,
+    clock,
+    limits: new UnlimitedLimits(clock),
+    secret: testSecret,
+    isOnline: () => false,
+    leftAt: () => 0,
+  };
   const identity = buildIdentity({ ...needs, onDelete: async () => {}, config: identitySettings });
   const messaging = new Messaging({
     ...needs,
