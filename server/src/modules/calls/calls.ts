@@ -140,13 +140,15 @@ export class Calls {
 
   /**
    * Declines a call; it becomes REJECTED when nobody is left who could answer. Once more changes nothing. Refuses:
-   * CALL_NOT_FOUND, CALL_OVER, NOT_INVITED, OWN_CALL, ALREADY_ANSWERED.
+   * CALL_NOT_FOUND, CALL_OVER, NOT_INVITED, NOT_A_MEMBER, OWN_CALL, ALREADY_ANSWERED.
    */
   async reject(principal: Principal, id: string): Promise<Call> {
     return this.#act(id, async (held) => {
       const own = ownIn(held, principal);
       if (held.call.initiator === principal.account) throw new Refusal(callErrors.OWN_CALL);
       if (own === undefined) throw new Refusal(callErrors.NOT_INVITED);
+      // Whoever was put out of the group is not told how its call stands.
+      if (own.direct !== 1) await refuseOutsider(held, principal);
       if (own.state === 'REJECTED') return;
       if (isOver(held.call)) throw new Refusal(callErrors.CALL_OVER);
       if (own.joined_at !== null) throw new Refusal(callErrors.ALREADY_ANSWERED);
