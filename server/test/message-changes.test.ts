@@ -57,7 +57,7 @@ test('[social:PATCH /messages/{id}] [social:listen message:edit] an edited messa
   assert.deepEqual(await texts(bob, `direct/${ada.principal.id}`), ['behind it', 'the last words']);
 });
 
-test('[social:DELETE /messages/{id}] [social:listen message:delete] a deleted message is gone everywhere, and what is told of it is its id', async (t) => {
+test('[social:DELETE /messages/{id}] [social:listen message:delete] threat S-1: a deleted message is gone everywhere, and what is told of it is its id', async (t) => {
   const { server, ada, bob, on, texts } = await open(t);
   const [own, other] = [
     await connected(t, server, { token: ada.accessToken }),
@@ -114,7 +114,7 @@ test('[social:emit message:edit] [social:emit message:delete] sockets change mes
   assert.deepEqual(stranger.ear.of('message:edit', 'message:delete', 'message:received'), []);
 });
 
-test('[social:rule only own messages can be edited or deleted] five people, over REST and sockets', async (t) => {
+test('[social:rule only own messages can be edited or deleted] threat S-1: five people, over REST and sockets', async (t) => {
   const { server, ada, bob, carol, on } = await open(t);
   const [former] = await server.people(1);
   assert.ok(former);
@@ -266,7 +266,7 @@ test('between the blocked and the blocker nothing is edited and no reaction give
   assert.equal((await on(ada, 'DELETE', id)).status, 200);
 });
 
-test('between the blocked and the blocker nothing is sent, until the block is lifted; a known key still is', async (t) => {
+test('threat S-7: between the blocked and the blocker nothing is sent, until the block is lifted; a known key still is', async (t) => {
   const { server, ada, bob, block } = await open(t);
   const { socket, ask } = await connected(t, server, { token: ada.accessToken });
   const post = (who: SignedIn, other: SignedIn, more: object = {}) =>

@@ -48,7 +48,7 @@ test('[social:POST /messages/{id}/delivered] [social:POST /messages/{id}/seen] [
   assert.equal((await call(bob, 'GET', `messages/${answer}`)).data['status'], 'SENT');
 });
 
-test('a receipt is given by the receiver and by members, for what is there', async (t) => {
+test('threat S-5: a receipt is given by the receiver and by members, for what is there', async (t) => {
   const { server, ada, bob, carol, mark, call } = await open(t);
   const group = await server.group(ada, bob);
   const direct = await server.send(ada, { receiverId: bob.principal.id }, 'direct');
@@ -166,7 +166,7 @@ test('in a group of more than fifty the sender hears how many', async (t) => {
   assert.deepEqual(data, { messageId: id, groupId: group, status: 'SENT', delivered: 3, seen: 1 });
 });
 
-test('no receipt passes between the blocked and the blocker', async (t) => {
+test('threat S-7: no receipt passes between the blocked and the blocker', async (t) => {
   const { server, ada, bob, mark, call } = await open(t);
   const id = await server.send(ada, { receiverId: bob.principal.id }, 'hello');
   const own = await connected(t, server, { token: ada.accessToken });
@@ -270,7 +270,7 @@ test('an edit says no less of a message than was said before', async (t) => {
   assert.equal(field((await own.ear.until('message:edit')).data, 'status'), 'SEEN');
 });
 
-test('a hundred thousand random receipts leave each account where the highest of them says', async (t) => {
+test('threat S-5: a hundred thousand random receipts leave each account where the highest of them says', async (t) => {
   const { server, ada } = await open(t);
   const { storage } = server;
   const people = await server.people(4);

@@ -32,7 +32,7 @@ async function withinASecond(ended: Promise<unknown>): Promise<unknown> {
   return outcome;
 }
 
-test('[social:rule logout-all revokes all devices] every live socket of the account ends within a second, on all transports', async (t) => {
+test('[social:rule logout-all revokes all devices] threat G-7: every live socket of the account ends within a second, on all transports', async (t) => {
   const server = await startServer(t);
   const [first, second] = await twice(server);
   const [other] = await server.people(1);
@@ -59,7 +59,7 @@ test('[social:rule logout-all revokes all devices] every live socket of the acco
   );
 });
 
-test('a change of the password ends the sockets of the other sessions, a reset and a deletion those of all', async (t) => {
+test('threat G-7: a change of the password ends the sockets of the other sessions, a reset and a deletion those of all', async (t) => {
   const server = await startServer(t);
   const post = (path: string, body: unknown, token = '') =>
     server.call('POST', `/api/v1/auth/${path}`, { token, body });
@@ -83,7 +83,7 @@ test('a change of the password ends the sockets of the other sessions, a reset a
   assert.deepEqual(await withinASecond(last.ended), gone);
 });
 
-test('a logout ends the sockets of its own session only', async (t) => {
+test('threat G-7: a logout ends the sockets of its own session only', async (t) => {
   const server = await startServer(t);
   const [first, second] = await twice(server);
   const [one, two] = [await three(t, server, first), await three(t, server, second)];
@@ -97,7 +97,7 @@ test('a logout ends the sockets of its own session only', async (t) => {
   );
 });
 
-test('a refresh token that is used a second time, too late, ends its session’s sockets', async (t) => {
+test('threat G-6: a refresh token that is used a second time, too late, ends its session’s sockets', async (t) => {
   const server = await startServer(t);
   const [first] = await twice(server);
   const { refreshToken } = await server.app.identity.refresh(first.refreshToken);

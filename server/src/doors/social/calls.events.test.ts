@@ -198,7 +198,7 @@ test('what is no call is refused in words, and without an acknowledgement as an 
   }
 });
 
-test('a call that nobody answers ends by itself, also when the server was away at that moment', async (t) => {
+test('threat S-4: a call that nobody answers ends by itself, also when the server was away at that moment', async (t) => {
   const { server, bob, adas, bobs, start, come } = await open(t, { CALL_RING_SECONDS: '1' });
   const first = await start(adas, bob);
   assert.deepEqual((await bobs.ear.until('call:end')).data, { callId: first, reason: 'unanswered' });

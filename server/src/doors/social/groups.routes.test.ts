@@ -259,7 +259,7 @@ test('a PUBLIC group is joined, a role given, and its members are listed in page
   assert.equal(list.status, 403);
 });
 
-test('to a stranger, on every route and event, a SECRET group is what a group is that does not exist', async (t) => {
+test('threat S-3: to a stranger, on every route and event, a SECRET group is what a group is that does not exist', async (t) => {
   const { server, ada, bob, carol, create, add } = await open(t);
   const before = await server.call('GET', '/api/v1/groups', { token: bob.accessToken });
   const secret = idOf((await create(ada, { title: 'x', type: 'SECRET' })).body);
@@ -296,7 +296,7 @@ test('to a stranger, on every route and event, a SECRET group is what a group is
   assert.equal(after.text, before.text);
 });
 
-test('whoever is blocked cannot add the blocker to a group: 403', async (t) => {
+test('threat S-7: whoever is blocked cannot add the blocker to a group: 403', async (t) => {
   const { server, ada, bob, add } = await open(t);
   const id = await server.group(ada);
   await server.app.identity.block(bob.principal, ada.principal.id);

@@ -81,7 +81,7 @@ test('who asks for text gets what a scraper reads: requests by route, connection
   assert.doesNotMatch(found.text, /hello|canary|@|[0-9a-f]{8}-[0-9a-f]{4}-/);
 });
 
-test('in production without a token metrics are for this machine only, and no proxy counts as it', async (t) => {
+test('threat G-9: in production without a token metrics are for this machine only, and no proxy counts as it', async (t) => {
   const { server, text } = await open(t, { ...production, TRUST_PROXY: '127.0.0.1' });
   assert.equal((await text()).status, 200);
   for (const header of ['x-forwarded-for', 'x-forwarded-proto', 'forwarded', 'via', 'x-real-ip', 'cf-connecting-ip']) {
@@ -91,7 +91,7 @@ test('in production without a token metrics are for this machine only, and no pr
   assert.deepEqual([status, body['code']], [401, 'UNAUTHORIZED']);
 });
 
-test('in production with METRICS_TOKEN only who brings it sees metrics; a scraper is not limited, guesses are', async (t) => {
+test('threat G-9: in production with METRICS_TOKEN only who brings it sees metrics; a scraper is not limited, guesses are', async (t) => {
   const { server, text } = await open(t, { ...production, METRICS_TOKEN, RATE_LIMIT_GENERAL: '3/900' });
   const [ada] = await server.people(1);
   const authorization = `Bearer ${METRICS_TOKEN}`;

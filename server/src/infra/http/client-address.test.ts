@@ -6,7 +6,7 @@ import { clientAddresses } from './client-address.ts';
 const request = (remoteAddress: string, forwarded?: string): IncomingMessage =>
   ({ socket: { remoteAddress }, headers: { 'x-forwarded-for': forwarded } }) as unknown as IncomingMessage;
 
-test('only listed proxies are believed, from the nearest on; what a client says itself is not', () => {
+test('threat G-8: only listed proxies are believed, from the nearest on; what a client says itself is not', () => {
   const nobody = clientAddresses(undefined);
   assert.equal(nobody(request('192.0.2.1', '203.0.113.9')), '192.0.2.1');
   const behind = clientAddresses('10.0.0.0/8, 192.0.2.1, 2001:db8::/32');

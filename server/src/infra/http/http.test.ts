@@ -32,7 +32,7 @@ test('a request id is echoed when it is sane and made otherwise', async (t) => {
   }
 });
 
-test('no secret reaches the log, whatever fails', async (t) => {
+test('threat W-1: no secret reaches the log, whatever fails', async (t) => {
   const { call, lines, url } = await startSocial(t);
   const canary = 'CANARY5ecret';
   const headers = {
@@ -124,7 +124,7 @@ test('the longest prefix decides whose envelope answers, at path borders only', 
   assert.equal(await doorOf('/api/v1/meetings/1'), 'meetings');
 });
 
-test('X-Forwarded-For is believed from the listed proxies only', async (t) => {
+test('threat G-8: X-Forwarded-For is believed from the listed proxies only', async (t) => {
   const addressOf = async (trustProxy?: string) => {
     const http = createHttp({ logger: silent, trustProxy });
     http.app.get('/ip', async ({ ip }) => ({ ip }));
@@ -146,7 +146,7 @@ test('X-Forwarded-For is believed from the listed proxies only', async (t) => {
   }
 });
 
-test('CORS: any origin without credentials by default, only the named ones with credentials when named', async (t) => {
+test('threat G-9: CORS: any origin without credentials by default, only the named ones with credentials when named', async (t) => {
   const open = await startSocial(t);
   const origin = { origin: 'https://app.example' };
   const anyone = await open.call('GET', '/health', { headers: origin });

@@ -6,7 +6,7 @@ import { WebSocket } from 'ws';
 import { connected, field, plainClient, stockClient } from '../../../test/support/clients.ts';
 import { held, openSockets, rawSocketIo } from '../../../test/support/socket-door.ts';
 
-test('a connection that does not authenticate in time is closed', async (t) => {
+test('threat W-3: a connection that does not authenticate in time is closed', async (t) => {
   const server = await openSockets(t, { bounds: { authenticateWithin: 150 } });
   const started = performance.now();
   const silent = await rawSocketIo(t, server);
@@ -32,7 +32,7 @@ test('so is one whose authentication is not answered in time', async (t) => {
   assert.deepEqual([server.hub.isOnline('user-1'), plain.ear.all.length], [false, 0]);
 });
 
-test('browser origins that are not listed are refused, on both; others and programs without one are let in', async (t) => {
+test('threat W-2: browser origins that are not listed are refused, on both; others and programs without one are let in', async (t) => {
   const server = await openSockets(t, { origins: ['https://chat.example'] });
   const refused = { origin: 'https://evil.example' };
   const plain = plainClient(t, server, { token: '1', headers: refused });

@@ -105,7 +105,7 @@ const hostile = [
   'x'.repeat(10_000),
 ];
 
-test('names that are no event of the door do not exist, whatever they are called', async (t) => {
+test('threat W-4: names that are no event of the door do not exist, whatever they are called', async (t) => {
   const server = await openSockets(t);
   const plain = plainClient(t, server, { token: '1' });
   await plain.ear.until('connected');

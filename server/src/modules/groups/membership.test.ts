@@ -105,7 +105,7 @@ test('a deleted group is nothing to anybody: no reader, no member, no message to
   assert.deepEqual(await groups.list(ada, { page: 1, limit: 20 }), { groups: [], total: 0 });
 });
 
-test('nobody removes the owner, and an admin only the owner does; who was removed comes back only when added', async (t) => {
+test('threat S-2: nobody removes the owner, and an admin only the owner does; who was removed comes back only when added', async (t) => {
   const house = await openHouse(t);
   const { groups } = house;
   const [ada, bob, carol, dan] = await four(house);
@@ -198,7 +198,7 @@ test('whoever blocked somebody is not added to a group by them', async (t) => {
   await groups.addMember(ada, group, { userId: bob.id, key: null });
 });
 
-test('500 promotions, handovers and leaves at once: every group that has members has one owner', async (t) => {
+test('threat S-2: 500 promotions, handovers and leaves at once: every group that has members has one owner', async (t) => {
   const house = await openHouse(t);
   const { groups, sql } = house;
   const all = await people(house, 25);

@@ -76,7 +76,7 @@ test('in development exactly one of several first persons becomes ADMIN, and nob
   assert.equal((await production.identity.register(ada, here)).profile.role, 'GUEST');
 });
 
-test('no body gives a role: unknown fields of a registration are ignored', async (t) => {
+test('threat X-1: no body gives a role: unknown fields of a registration are ignored', async (t) => {
   const { identity } = await openTestIdentity(t);
   const body = JSON.parse(
     '{"username":"eve","email":"eve@example.org","password":"Password123","role":"ADMIN","roles":["ADMIN"],"isManager":true,"__proto__":{"role":"ADMIN"},"constructor":{"prototype":{"role":"ADMIN"}}}',
@@ -86,7 +86,7 @@ test('no body gives a role: unknown fields of a registration are ignored', async
   assert.equal(principal.role, 'GUEST');
 });
 
-test('of 100 parallel wrong passwords exactly the limit is verified, and success forgets the account its failures', async (t) => {
+test('threat G-4: of 100 parallel wrong passwords exactly the limit is verified, and success forgets the account its failures', async (t) => {
   const { identity, clock } = await openTestIdentity(t, { LOGIN_ATTEMPTS: { count: 10, seconds: 900 } });
   await identity.register(ada, here);
   const from = (n: number) => ({ address: `198.51.100.${n}`, device: null, foreign: false });
@@ -102,7 +102,7 @@ test('of 100 parallel wrong passwords exactly the limit is verified, and success
   }
 });
 
-test('attempts are counted by address too: only failures, and IPv6 by its network', async (t) => {
+test('threat G-4: attempts are counted by address too: only failures, and IPv6 by its network', async (t) => {
   const { identity } = await openTestIdentity(t, { LOGIN_ATTEMPTS: { count: 5, seconds: 900 } });
   await identity.register(ada, here);
   const from = (n: number) => ({ address: `2001:db8::${n}`, device: null, foreign: false });
@@ -115,7 +115,7 @@ test('attempts are counted by address too: only failures, and IPv6 by its networ
   await identity.login(ada, here);
 });
 
-test('who has no account, or none with a password, is refused with the same words after the same work', async (t) => {
+test('threat G-3: who has no account, or none with a password, is refused with the same words after the same work', async (t) => {
   const { identity } = await openTestIdentity(t);
   await identity.register(ada, here);
   await identity.provision([{ username: 'demo', email: 'demo@example.org' }]);

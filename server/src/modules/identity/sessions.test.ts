@@ -27,7 +27,7 @@ test('[social:rule refresh rotates the refresh token] each refresh gives a new p
   for (const { hash } of rows) assert.equal(hash.length, 32);
 });
 
-test('100 parallel refreshes with one token give one successor', async (t) => {
+test('threat G-6: 100 parallel refreshes with one token give one successor', async (t) => {
   const { identity, sql } = await openTestIdentity(t);
   const { refreshToken, principal } = await identity.register(ada, here);
   const answers = await Promise.all(Array.from({ length: 100 }, () => identity.refresh(refreshToken)));
@@ -38,7 +38,7 @@ test('100 parallel refreshes with one token give one successor', async (t) => {
   assert.deepEqual(await identity.authenticate(answer.accessToken), principal);
 });
 
-test('a used refresh token gives the same successor for 10 seconds; later it ends the session, and its sockets hear', async (t) => {
+test('threat G-6: a used refresh token gives the same successor for 10 seconds; later it ends the session, and its sockets hear', async (t) => {
   const house = await openTestIdentity(t);
   const { identity, clock, log } = house;
   const { refreshToken, accessToken, principal } = await identity.register(ada, here);

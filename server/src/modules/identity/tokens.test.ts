@@ -3,7 +3,7 @@ import test from 'node:test';
 import { codeOf, here, openTestIdentity, testSecret } from '../../../test/support/identity.ts';
 import { tamperedTokens } from '../../../test/support/tampered-tokens.ts';
 
-test('no token is accepted that was tampered with, is of another kind, or names what does not live', async (t) => {
+test('threat G-5: no token is accepted that was tampered with, is of another kind, or names what does not live', async (t) => {
   const { identity, clock } = await openTestIdentity(t);
   const real = await identity.register({ username: 'ada', email: 'ada@example.org', password: 'Password123' }, here);
   const other = await identity.register({ username: 'bob', email: 'bob@example.org', password: 'Password123' }, here);

@@ -16,7 +16,7 @@ test('the documented names, and names of one’s own, are free', () => {
     assert.equal(isFreeName(name), true, name);
 });
 
-test('a reserved name is refused in every spelling', () => {
+test('threat N-2: a reserved name is refused in every spelling', () => {
   const names = [
     'connect',
     'connect_error',
