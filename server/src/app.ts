@@ -50,11 +50,11 @@ export async function buildApp({ config, secrets, storage, replayWith }: AppOpti
   const { limits, clock, jobs, bus, onFailure } = ground;
   const { sql, log } = storage;
   let ready = false;
-  // The modules ask who is connected, and the connections are refused in the doors' words: both are there by then.
+  // The modules ask who is connected: the connections are there by then.
   const online = { has: (id: string) => live.hub.isOnline(id), all: () => live.hub.onlineIds() };
   const modules = await buildModules(ground, online);
   const { identity, presence, search } = modules;
-  const live = await buildLive(ground, { replayWith, errorOf: (error) => door.errorOf(error) });
+  const live = await buildLive(ground, { replayWith });
   wireReactions({ live, modules, onFailure });
 
   const gateway = pushDoor({ push: modules.push, limits: pushLimits(limits, config, clock), identity, clock });

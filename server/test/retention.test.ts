@@ -226,9 +226,6 @@ test('an offset below the floor cannot be resumed; the floor itself and all abov
   assert.equal((await hub.startFor(ada, formatOffset(log.epoch, floor))).recovered, true);
 });
 
-/** Nothing is refused here. */
-const noWords = () => assert.fail('refused');
-
 function hubOn(t: TestContext, sql: Sql, log: Log, head: number): Hub {
   const gate = { hold: () => {} };
   const recent = new Recent(head);
@@ -239,7 +236,7 @@ function hubOn(t: TestContext, sql: Sql, log: Log, head: number): Hub {
     delivery.close();
     await cursors.close();
   });
-  return new Hub({ log, delivery, replay, cursors, replayMax: 50_000, perAccount: 100, errorOf: noWords });
+  return new Hub({ log, delivery, replay, cursors, replayMax: 50_000, perAccount: 100 });
 }
 
 test('numbers go on and never repeat after retention has emptied the log', async (t) => {

@@ -4,20 +4,17 @@ import { Recent } from '../infra/delivery/recent.ts';
 import { Replay, type ReplayOptions } from '../infra/delivery/replay.ts';
 import { SocketGate } from '../infra/sockets/gate.ts';
 import { Hub } from '../infra/sockets/hub.ts';
-import type { WireError } from '../infra/sockets/sockets.ts';
 import type { Ground } from './ground.ts';
 
 export type LiveOptions = {
   /** Replaces the part that brings returning clients up to date; the fault runs show that a broken one is noticed. */
   replayWith?: ((options: ReplayOptions) => Replay) | undefined;
-  /** A refusal in the words of the doors. */
-  errorOf: (error: unknown) => WireError;
 };
 
 export type Live = Readonly<{ gate: SocketGate; recent: Recent; delivery: Delivery; cursors: Cursors; hub: Hub }>;
 
 /** From the log to the sockets: what a commit brings, and what those missed who come back. */
-export async function buildLive(ground: Ground, { replayWith, errorOf }: LiveOptions): Promise<Live> {
+export async function buildLive(ground: Ground, { replayWith }: LiveOptions): Promise<Live> {
   const { config, storage, logger, bus, onFailure } = ground;
   const { sql, log } = storage;
   const gate = new SocketGate(onFailure);
@@ -33,7 +30,7 @@ export async function buildLive(ground: Ground, { replayWith, errorOf }: LiveOpt
   const replay = replayWith === undefined ? new Replay(replayOptions) : replayWith(replayOptions);
   const cursors = new Cursors({ sql, log, feedsOf: (account) => delivery.feedsOf(account), onFailure });
   const perAccount = config.RATE_LIMITS === 'off' ? Number.POSITIVE_INFINITY : config.SOCKETS_PER_ACCOUNT;
-  const hub = new Hub({ log, delivery, replay, cursors, replayMax: config.REPLAY_MAX, perAccount, errorOf });
+  const hub = new Hub({ log, delivery, replay, cursors, replayMax: config.REPLAY_MAX, perAccount });
   log.committed = (rows) => bus.announce(rows);
   bus.onAnnounced((rows) => delivery.take(rows));
   bus.onSignal((signal) => delivery.signal(signal));

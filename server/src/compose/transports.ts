@@ -5,6 +5,7 @@ import { originsOf } from '../infra/http/lists.ts';
 import { Pids } from '../infra/sockets/pid.ts';
 import { serveSocketIo } from '../infra/sockets/socketio.ts';
 import type { SocketBounds, SocketDoor } from '../infra/sockets/sockets.ts';
+import { Upgrades } from '../infra/sockets/upgrades.ts';
 import { boundWaiting, Waiting } from '../infra/sockets/waiting.ts';
 import { serveWebSocket } from '../infra/sockets/websocket.ts';
 import type { Ground } from './ground.ts';
@@ -30,14 +31,17 @@ export function openTransports(
 ): { close(): void } {
   const { hub, gate } = live;
   const origins = originsOf(config.CORS_ORIGINS);
-  const common = { server, door, hub, gate, bounds: bounds(config), origins, onFailure };
+  const common = { door, hub, gate, bounds: bounds(config), onFailure };
   const atOnce = config.RATE_LIMITS === 'off' ? Number.POSITIVE_INFINITY : config.SOCKETS_WAITING;
   const waiting = new Waiting(atOnce, clientAddresses(config.TRUST_PROXY));
-  const io = serveSocketIo({ ...common, pids: new Pids(secrets.keyFor('pid')) });
+  const io = serveSocketIo({ ...common, server, origins, pids: new Pids(secrets.keyFor('pid')) });
   boundWaiting(io, waiting);
-  const webSockets = serveWebSocket({ ...common, waiting, path: '/ws' });
+  const webSockets = serveWebSocket({ ...common, waiting });
+  const upgrades = new Upgrades({ server, waiting, origins });
+  upgrades.at('/ws', webSockets.take);
   return {
     close() {
+      upgrades.close();
       webSockets.close();
       io.engine.close();
     },

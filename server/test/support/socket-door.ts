@@ -12,7 +12,8 @@ import { SocketGate } from '../../src/infra/sockets/gate.ts';
 import { Hub } from '../../src/infra/sockets/hub.ts';
 import { Pids } from '../../src/infra/sockets/pid.ts';
 import { serveSocketIo } from '../../src/infra/sockets/socketio.ts';
-import type { EventHandler, SocketBounds, SocketDoor } from '../../src/infra/sockets/sockets.ts';
+import type { EventHandler, Greeting, SocketBounds, SocketDoor } from '../../src/infra/sockets/sockets.ts';
+import { Upgrades } from '../../src/infra/sockets/upgrades.ts';
 import { boundWaiting, Waiting } from '../../src/infra/sockets/waiting.ts';
 import { serveWebSocket } from '../../src/infra/sockets/websocket.ts';
 import { commonErrors, Refusal } from '../../src/kernel/errors.ts';
@@ -41,6 +42,7 @@ export type Sockets = {
   /** Rows of the log in one commit. */
   write(...rows: readonly NewRow[]): Promise<void>;
   server: Server;
+  upgrades: Upgrades;
   closeWebSockets(): void;
 };
 
@@ -70,26 +72,27 @@ export async function openSockets(t: TestContext, options: Options = {}): Promis
   const cursors = new Cursors({ sql, log, feedsOf: (account) => delivery.feedsOf(account), onFailure });
   const door = doorOf(options);
   const perAccount = options.perAccount ?? 1_000;
-  const hub = new Hub({ log, delivery, replay, cursors, replayMax: 50_000, perAccount, errorOf: door.errorOf });
+  const hub = new Hub({ log, delivery, replay, cursors, replayMax: 50_000, perAccount });
   log.committed = (rows) => delivery.take(rows);
   const server = createServer((_request, response) => response.end());
-  const common = {
+  const origins = options.origins ?? ('*' as const);
+  const common = { hub, gate, onFailure, door, bounds: { ...testBounds, ...options.bounds } };
+  const io = serveSocketIo({
+    ...common,
     server,
-    hub,
-    gate,
-    onFailure,
-    door,
-    origins: options.origins ?? ('*' as const),
-    bounds: { ...testBounds, ...options.bounds },
-  };
-  const io = serveSocketIo({ ...common, pids: new Pids(Buffer.from('a key for the pids of these tests')) });
+    origins,
+    pids: new Pids(Buffer.from('a key for the pids of these tests')),
+  });
   const waiting = new Waiting(options.waiting ?? 1_000, ({ socket }) => socket.remoteAddress ?? '');
   boundWaiting(io, waiting);
-  const webSockets = serveWebSocket({ ...common, waiting, path: '/ws' });
+  const webSockets = serveWebSocket({ ...common, waiting });
+  const upgrades = new Upgrades({ server, waiting, origins });
+  upgrades.at('/ws', webSockets.take);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
   closing.push(
+    () => upgrades.close(),
     () => webSockets.close(),
     () => io.engine.close(),
     () => server.closeAllConnections(),
@@ -103,6 +106,7 @@ export async function openSockets(t: TestContext, options: Options = {}): Promis
     hub,
     failures,
     server,
+    upgrades,
     write: (...rows) => log.write(async ({ append }) => rows.forEach(append)),
     closeWebSockets: () => webSockets.close(),
   };
@@ -122,6 +126,13 @@ const testBounds: SocketBounds = {
   replayMax: 50_000,
 };
 
+export const plainGreeting: Greeting = {
+  connected: ({ id, principal, recovered }) => ['connected', { userId: principal.id, socketId: id, recovered }],
+  resync: (missed) => ['resync', { missed }],
+  refused: ({ error, message }) => ['error', { code: error.code, message }],
+  unauthenticated: ['error', { message: 'Authentication failed' }],
+};
+
 function doorOf({ events = {}, hold, lasting = 3_600_000 }: Options): SocketDoor {
   const own: Record<string, EventHandler> = {
     echo: async (_connection, input) => () => input,
@@ -139,6 +150,7 @@ function doorOf({ events = {}, hold, lasting = 3_600_000 }: Options): SocketDoor
   return {
     events: new Map(Object.entries({ ...own, ...events })),
     words: plainly,
+    greeting: plainGreeting,
     authenticate: async (token) => {
       await hold?.();
       if (!/^[1-9]\d*$/.test(token)) throw new Refusal(commonErrors.UNAUTHENTICATED);

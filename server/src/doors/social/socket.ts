@@ -19,14 +19,24 @@ export type SocialSocketNeeds = MessageEventNeeds &
 
 /** The social door on sockets. */
 export function socialSocket(needs: SocialSocketNeeds): SocketDoor {
+  const errorOf: SocketDoor['errorOf'] = (error) => {
+    if (!(error instanceof Refusal)) needs.onFailure(error);
+    const { message, code } = socialFailure(failureOf(error));
+    return { message, code };
+  };
   return {
     events: new Map([...messageEvents(needs), ...typingEvents(needs), ...callEvents(needs)]),
     words,
-    authenticate: (token, options) => needs.identity.authenticate(token, options),
-    errorOf: (error) => {
-      if (!(error instanceof Refusal)) needs.onFailure(error);
-      const { message, code } = socialFailure(failureOf(error));
-      return { message, code };
+    greeting: {
+      connected: ({ id, principal, recovered }) => [
+        'connected',
+        { message: 'Successfully connected to WebSocket', userId: principal.id, socketId: id, recovered },
+      ],
+      resync: (missed) => ['resync', { missed }],
+      refused: (refusal) => ['error', errorOf(refusal)],
+      unauthenticated: ['error', { message: 'Authentication failed' }],
     },
+    authenticate: (token, options) => needs.identity.authenticate(token, options),
+    errorOf,
   };
 }

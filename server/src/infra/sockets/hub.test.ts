@@ -6,9 +6,6 @@ import { Cursors } from '../delivery/cursors.ts';
 import { topicOf } from '../log/topic.ts';
 import { Hub } from './hub.ts';
 
-/** Nothing is refused here. */
-const noWords = () => assert.fail('refused');
-
 test('a client that resumes where the log is in memory costs no question about head or floor', async (t) => {
   const { sql, log: stored } = await openTestDatabase(t);
   const { log, delivery, replay } = openRoom(t);
@@ -18,7 +15,7 @@ test('a client that resumes where the log is in memory costs no question about h
     feedsOf: (account) => delivery.feedsOf(account),
     onFailure: (error) => assert.fail(String(error)),
   });
-  const hub = new Hub({ log, delivery, replay, cursors, replayMax: 100, perAccount: 100, errorOf: noWords });
+  const hub = new Hub({ log, delivery, replay, cursors, replayMax: 100, perAccount: 100 });
   t.after(async () => {
     hub.stop();
     await cursors.close();

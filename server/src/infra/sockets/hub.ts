@@ -4,11 +4,11 @@ import type { Cursors } from '../delivery/cursors.ts';
 import type { Delivery } from '../delivery/delivery.ts';
 import { Feed } from '../delivery/feed.ts';
 import type { Replay } from '../delivery/replay.ts';
-import { type Outlet, WireEvent, type Words } from '../delivery/wire-event.ts';
+import { type Outlet, WireEvent } from '../delivery/wire-event.ts';
 import type { Log } from '../log/log.ts';
 import { formatOffset, parseOffset } from '../log/offset.ts';
 import { Lately } from './lately.ts';
-import type { Connection, WireError } from './sockets.ts';
+import type { Connection, Greeting, SocketDoor, Told } from './sockets.ts';
 
 /** Where a connection begins, decided before it is told that it is connected. */
 export type Start = Readonly<{ cursor: number; recovered: boolean; limit: number }>;
@@ -26,8 +26,6 @@ export type HubOptions = {
   replayMax: number;
   /** Live connections that one account may have. */
   perAccount: number;
-  /** The door's words for a refusal. */
-  errorOf: (error: unknown) => WireError;
 };
 
 /** Rows that a client without an offset gets as ordinary events; the rest is counted in `resync`. */
@@ -41,7 +39,8 @@ type Kept = { end: (reason: string) => void; over: NodeJS.Timeout };
 
 const sessionEnded = 'The login session has ended';
 
-type Opening = { id: string; principal: Principal; outlet: Outlet; words: Words; start: Start };
+type Door = Pick<SocketDoor, 'words' | 'greeting'>;
+type Opening = { id: string; principal: Principal; outlet: Outlet; door: Door; start: Start };
 
 /** All live connections of this node: begins them at the right row, and ends them when their session ends. */
 export class Hub {
@@ -51,7 +50,6 @@ export class Hub {
   readonly #cursors: Cursors;
   readonly #replayMax: number;
   readonly #perAccount: number;
-  readonly #errorOf: HubOptions['errorOf'];
   readonly #bySession = new Map<string, Map<Connection, Kept>>();
   /** Sessions that ended lately, and what accounts have become lately. */
   readonly #ended = new Lately<true>();
@@ -64,14 +62,13 @@ export class Hub {
   readonly #timer: NodeJS.Timeout;
   #deliveredBefore: number;
 
-  constructor({ log, delivery, replay, cursors, replayMax, perAccount, errorOf }: HubOptions) {
+  constructor({ log, delivery, replay, cursors, replayMax, perAccount }: HubOptions) {
     this.#log = log;
     this.#delivery = delivery;
     this.#replay = replay;
     this.#cursors = cursors;
     this.#replayMax = replayMax;
     this.#perAccount = perAccount;
-    this.#errorOf = errorOf;
     this.#deliveredBefore = delivery.delivered;
     this.#timer = setInterval(() => void this.tellQuiet(), tellQuietEvery);
     this.#timer.unref();
@@ -125,10 +122,11 @@ export class Hub {
     return { cursor: Math.min(Math.max(cursor, this.#log.floor()), now), recovered: false, limit: withoutOffset };
   }
 
-  /** Makes the connection, says `connected` and lets it catch up; `end` is how its transport is closed for good. */
-  open({ id, principal, outlet, words, start }: Opening, end: (reason: string) => void): Connection {
+  /** Makes the connection, greets it and lets it catch up; `end` is how its transport is closed for good. */
+  open({ id, principal, outlet, door, start }: Opening, end: (reason: string) => void): Connection {
     const reader = { account: principal.account, session: principal.session };
     const onCut = (): void => this.close(connection);
+    const { words, greeting } = door;
     const feed = new Feed({ reader, outlet, words, cursor: start.cursor, onCut });
     // A stock client takes a text at the end of any event for its offset: after one there must be ours.
     const emit = (event: string, data: unknown): void => {
@@ -138,31 +136,26 @@ export class Hub {
     const connection: Connection = { id, principal, feed, emit };
     this.#keep(connection, end);
     if ((this.#online.get(principal.id) ?? 0) > this.#perAccount) {
-      this.#refuse(connection, end);
+      this.#refuse(connection, greeting, end);
       return connection;
     }
-    const data = {
-      message: 'Successfully connected to WebSocket',
-      userId: principal.id,
-      socketId: id,
-      recovered: start.recovered,
-    };
-    outlet.send(new WireEvent('connected', JSON.stringify(data), this.offset(start.cursor)));
+    const tell = ([event, data]: Told, seq: number): void =>
+      outlet.send(new WireEvent(event, JSON.stringify(data), this.offset(seq)));
+    tell(greeting.connected({ id, principal, recovered: start.recovered }), start.cursor);
     // Authentication and this moment are not one: what was revoked or changed in between was not heard here.
     if (this.#ended.get(principal.sessionId)) setImmediate(() => end(sessionEnded));
     const now = this.#roles.get(String(principal.account));
     if (now !== undefined && now.role !== principal.role) setImmediate(() => feed.cut(now.reason));
     void this.#replay.catchUp(feed, start.limit).then((skipped) => {
-      if (skipped !== null)
-        outlet.send(new WireEvent('resync', JSON.stringify({ missed: skipped.rows }), this.offset(feed.cursor)));
+      if (skipped !== null) tell(greeting.resync(skipped.rows), feed.cursor);
     });
     return connection;
   }
 
-  /** The newest goes: those that are there serve somebody. It is told why in place of `connected`. */
-  #refuse({ emit }: Connection, end: (reason: string) => void): void {
+  /** The newest goes: those that are there serve somebody. It is told why. */
+  #refuse({ emit }: Connection, greeting: Greeting, end: (reason: string) => void): void {
     const message = `An account may have ${this.#perAccount} live connections at a time`;
-    emit('error', this.#errorOf(new Refusal(commonErrors.RATE_LIMITED, { message })));
+    emit(...greeting.refused(new Refusal(commonErrors.RATE_LIMITED, { message })));
     setImmediate(() => end('Too many connections'));
   }
 

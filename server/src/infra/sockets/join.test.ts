@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { plainGreeting } from '../../../test/support/socket-door.ts';
 import { WireEvent, type Words } from '../delivery/wire-event.ts';
 import { joinDoors } from './join.ts';
 import type { SocketDoor } from './sockets.ts';
@@ -12,6 +13,7 @@ const wordsFor = (known: string): Words => ({
 const doorOf = (event: string): SocketDoor => ({
   events: new Map([[event, async () => () => event]]),
   words: wordsFor(event),
+  greeting: plainGreeting,
   authenticate: () => Promise.reject(new Error('not here')),
   errorOf: () => ({ code: '', message: '' }),
 });

@@ -91,7 +91,7 @@ export function serveSocketIo(options: SocketIoOptions): Server {
     if (!socket.connected) return;
     const { admission } = socket.data;
     if (admission === undefined || 'refused' in admission) {
-      refuse(socket, gate);
+      refuse(socket, { door, gate });
       return;
     }
     endHalfOpen(socket, newest);
@@ -153,10 +153,9 @@ function setPid(socket: Admitted, pid: string | undefined, recovered: boolean): 
 }
 
 /** As documented: the connection is made, says `error`, and is closed. */
-function refuse(socket: Admitted, gate: SocketGate): void {
-  new SocketIoOutlet(socket, gate).send(
-    new WireEvent('error', JSON.stringify({ message: 'Authentication failed' }), null),
-  );
+function refuse(socket: Admitted, { door, gate }: Pick<SocketIoOptions, 'door' | 'gate'>): void {
+  const [event, data] = door.greeting.unauthenticated;
+  new SocketIoOutlet(socket, gate).send(new WireEvent(event, JSON.stringify(data), null));
   socket.disconnect(true);
 }
 
@@ -177,9 +176,7 @@ function begin(
 ): void {
   const outlet = new SocketIoOutlet(socket, gate);
   const rate = new EventRate(bounds.events, () => socket.conn.close(true));
-  const connection = hub.open({ id: socket.id, principal, outlet, words: door.words, start }, () =>
-    socket.disconnect(true),
-  );
+  const connection = hub.open({ id: socket.id, principal, outlet, door, start }, () => socket.disconnect(true));
   socket.on('disconnect', () => hub.close(connection));
   readUsualEvents(socket, {
     isEvent: (event) => socket.connected && door.events.has(event),

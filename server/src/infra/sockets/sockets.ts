@@ -1,3 +1,4 @@
+import type { Refusal } from '../../kernel/errors.ts';
 import type { Principal } from '../../kernel/principal.ts';
 import type { Feed } from '../delivery/feed.ts';
 import type { Words } from '../delivery/wire-event.ts';
@@ -20,10 +21,25 @@ export type EventHandler = (connection: Connection, input: unknown) => Promise<(
 /** How a door turns a refusal into what its clients see; anything else must become a 500-like answer without details. */
 export type WireError = Readonly<{ message: string; code: string }>;
 
+/** An event to one connection, around the log. */
+export type Told = readonly [event: string, data: object];
+
+/** How a door begins with a connection. */
+export type Greeting = Readonly<{
+  connected(opening: Readonly<{ id: string; principal: Principal; recovered: boolean }>): Told;
+  /** So many rows were missed and are not sent. */
+  resync(missed: number): Told;
+  /** In place of `connected`; then the connection is closed. */
+  refused(refusal: Refusal): Told;
+  /** The same for who is nobody: it says nothing about why. */
+  unauthenticated: Told;
+}>;
+
 /** A door on sockets. Names that are not in `events` do not exist: nothing a client sends is ever looked up elsewhere. */
 export type SocketDoor = Readonly<{
   events: ReadonlyMap<string, EventHandler>;
   words: Words;
+  greeting: Greeting;
   /** The account behind a token; `continuation`: a resume with a signed pid, for which an expired token still counts. */
   authenticate(token: string, options: { continuation: boolean }): Promise<Principal>;
   errorOf(error: unknown): WireError;

@@ -1,5 +1,4 @@
-import type { Server as HttpServer, IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { IncomingMessage } from 'node:http';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { Refusal } from '../../kernel/errors.ts';
 import type { Principal } from '../../kernel/principal.ts';
@@ -7,21 +6,17 @@ import { type Arrived, dispatch, EventRate } from './dispatch.ts';
 import type { SocketGate } from './gate.ts';
 import type { Hub } from './hub.ts';
 import { WebSocketOutlet } from './outlet.ws.ts';
-import { isAllowedOrigin } from './socketio.ts';
 import { type Connection, closeCodes, type SocketBounds, type SocketDoor } from './sockets.ts';
 import { tokenOf } from './token.ts';
+import type { Upgrade } from './upgrades.ts';
 import type { Waiting } from './waiting.ts';
 
 export type WebSocketOptions = {
-  server: HttpServer;
-  /** Path of the endpoint, e.g. `/ws`. */
-  path: string;
   door: SocketDoor;
   hub: Hub;
   gate: SocketGate;
   bounds: SocketBounds;
   waiting: Waiting;
-  origins: string[] | '*';
   onFailure: (error: unknown) => void;
 };
 
@@ -32,43 +27,27 @@ const closeWithin = 1_000;
  * Plain WebSockets. A client says `?since=<offset>` to go on where it was; its first frame tells whether that was
  * possible (`recovered`). Client frames: `{"event", "data", "id"?}`; with an `id` the answer is `{"reply": id, …}`.
  */
-export function serveWebSocket(options: WebSocketOptions): { close(): void } {
-  const { server, path, bounds, origins, waiting } = options;
+export function serveWebSocket(options: WebSocketOptions): { take(upgrade: Upgrade): void; close(): void } {
   const sockets = new WebSocketServer({
     noServer: true,
-    maxPayload: bounds.transportFrame,
+    maxPayload: options.bounds.transportFrame,
     perMessageDeflate: false,
     handleProtocols: (offered) => (offered.has('bearer') ? 'bearer' : false),
   });
-  const upgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
-    // Node takes its own listener off a stream that is upgraded: a reset would end the process.
-    stream.on('error', () => stream.destroy());
-    // Engine.IO answers for its own path, which it compares as it was sent; two answers to one upgrade must not be.
-    if (request.url?.startsWith('/socket.io/')) return;
-    const url = URL.parse(request.url ?? '/', 'http://server');
-    if (url?.pathname !== path) return deny(stream, '404 Not Found');
-    if (!isAllowedOrigin(request.headers.origin, origins)) return deny(stream, '403 Forbidden');
-    if (waiting.isFull(request)) return deny(stream, '429 Too Many Requests');
-    sockets.handleUpgrade(request, stream, head, (socket) => {
-      accept(socket, request, Object.fromEntries(url.searchParams), options).catch((error) => {
-        options.onFailure(error);
-        socket.terminate();
-      });
-    });
-  };
-  server.on('upgrade', upgrade);
   return {
+    take: ({ request, stream, head, query }) => {
+      sockets.handleUpgrade(request, stream, head, (socket) => {
+        accept(socket, request, query, options).catch((error) => {
+          options.onFailure(error);
+          socket.terminate();
+        });
+      });
+    },
     close: () => {
-      server.off('upgrade', upgrade);
       for (const socket of sockets.clients) socket.close(closeCodes.GOING_AWAY.code, 'The server is restarting');
       sockets.close();
     },
   };
-}
-
-/** Says so and ends the connection, whether its other end does or not. */
-function deny(stream: Duplex, status: string): void {
-  stream.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`, () => stream.destroy());
 }
 
 async function accept(
@@ -91,7 +70,8 @@ async function accept(
     principal = await door.authenticate(tokenOf({ headers: request.headers, query }) ?? '', { continuation: false });
   } catch (error) {
     if (!(error instanceof Refusal) || error.error.kind === 'unavailable') throw error;
-    outlet.write(JSON.stringify({ event: 'error', data: { message: 'Authentication failed' } }));
+    const [event, data] = door.greeting.unauthenticated;
+    outlet.write(JSON.stringify({ event, data }));
     socket.close(closeCodes.UNAUTHENTICATED.code, 'Authentication failed');
     return;
   }
@@ -107,7 +87,7 @@ async function accept(
     setTimeout(() => socket.terminate(), closeWithin).unref();
   };
   const id = crypto.randomUUID();
-  const connection = hub.open({ id, principal, outlet, words: door.words, start }, (reason) =>
+  const connection = hub.open({ id, principal, outlet, door, start }, (reason) =>
     end(closeCodes.SESSION_ENDED, reason),
   );
   socket.on('close', () => hub.close(connection));
