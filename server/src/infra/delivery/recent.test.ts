@@ -171,6 +171,24 @@ test('a row about another shows what that one has become, for as long as it is h
   assert.deepEqual(bodies(4), [null, null, 7, 8]);
 });
 
+test('what is said of a row stays as it is when that one changes, and is gone with it', () => {
+  const recent = new Recent(2, { capacity: 4 });
+  recent.push(row(3, 8));
+  recent.push(row(4, 8, { about: 3, own: true, body: 'said' }));
+  recent.push(row(5, 8, { about: 1, own: true, body: 'said of another' }));
+  recent.extendDown([row(2, 8, { about: 1, own: true, body: 'said before' })]);
+  const bodies = (): unknown[] => recent.page([always(8)], recent.floor, 10).map(({ body }) => body);
+  recent.replace(3, 'edited', 1);
+  assert.deepEqual(bodies(), ['said before', 'edited', 'said', 'said of another']);
+  assert.equal(recent.bodyOf(1), undefined, 'that is not here');
+  recent.empty(3, 1);
+  assert.deepEqual(bodies(), ['said before', null, null, 'said of another']);
+  for (const seq of [6, 7]) recent.push(row(seq, 8));
+  recent.empty(1, 1);
+  recent.empty(3, 1);
+  assert.deepEqual(bodies(), [null, null, 6, 7]);
+});
+
 test('what a row becomes counts with its new size, at each row that shows it', () => {
   const recent = new Recent(0, { capacity: 100, bytes: 1_000 });
   for (const seq of [1, 2, 3, 4]) recent.push(row(seq, 1, { size: 100 }));

@@ -21,6 +21,8 @@ export class Recent {
   #held = 0;
   /** Rows by the row whose body they show again. */
   readonly #about = new Map<number, number[]>();
+  /** Rows by the row that they say something of their own about. */
+  readonly #sayingOf = new Map<number, Set<number>>();
   /** How many bodies below the floor have changed, and the last of these. */
   #changes = 0;
   #changed: number[] = [];
@@ -85,6 +87,17 @@ export class Recent {
       this.#held += size - row.size;
     }
     this.#makeRoom();
+  }
+
+  /** The body of a row is gone, and with it what others show or say of it. */
+  empty(seq: number, size: number): void {
+    this.replace(seq, null, size);
+    for (const place of this.#sayingOf.get(seq) ?? []) {
+      const row = this.#rows[place % this.#capacity];
+      if (row === undefined) continue;
+      this.#rows[place % this.#capacity] = { ...row, body: null, size };
+      this.#held += size - row.size;
+    }
   }
 
   /**
@@ -162,12 +175,20 @@ export class Recent {
     return places.flatMap((place) => this.#rows[place % this.#capacity] ?? []);
   }
 
-  #noteAbout({ about, seq }: Row): void {
-    if (about !== undefined) this.#about.set(about, [...(this.#about.get(about) ?? []), seq]);
+  #noteAbout({ about, own, seq }: Row): void {
+    if (about === undefined) return;
+    if (own === true) this.#sayingOf.set(about, (this.#sayingOf.get(about) ?? new Set()).add(seq));
+    else this.#about.set(about, [...(this.#about.get(about) ?? []), seq]);
   }
 
-  #forgetAbout({ about, seq }: Row): void {
+  #forgetAbout({ about, own, seq }: Row): void {
     if (about === undefined) return;
+    if (own === true) {
+      const saying = this.#sayingOf.get(about);
+      saying?.delete(seq);
+      if (saying?.size === 0) this.#sayingOf.delete(about);
+      return;
+    }
     const left = this.#about.get(about)?.filter((known) => known !== seq) ?? [];
     if (left.length === 0) this.#about.delete(about);
     else this.#about.set(about, left);

@@ -201,8 +201,8 @@ export class Replay {
 }
 
 /** What somebody has left may have been changed since: they read what was written in their time, and nothing of later. */
-const isOfLaterTimes = ({ seq, topic, peer, about, revised }: Row, feed: Feed): boolean =>
-  (revised === true || about !== undefined) &&
+const isOfLaterTimes = ({ seq, topic, peer, about, own, revised }: Row, feed: Feed): boolean =>
+  (revised === true || (about !== undefined && own !== true)) &&
   !feed.intervals.some(({ topic: read, from, to }) => (read === topic || read === peer) && from <= seq && to === null);
 
 /** Cutting clients because many came back at once would only make them come back again: they wait. */

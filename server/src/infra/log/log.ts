@@ -25,13 +25,16 @@ export type Row = Readonly<{
   at: number;
   /** The number of the row whose body this one shows again, as that is now: it changes and goes with it. */
   about?: number;
+  /** With `about`: the body is this row's own, and is gone when that one's is. */
+  own?: boolean;
   /** The body is not what was written under this number: it is for those who read the topic now. */
   revised?: boolean;
 }>;
 
 /**
  * A row that has no number yet. `payload` must be JSON. With `about`, the number of an earlier row, the payload is what
- * that row's body has become: it is shown to those who are live, and stored there only.
+ * that row's body has become: it is shown to those who are live, and stored there only. With `own` too, the payload is
+ * something else that is said of that row, stored with this one and gone when that one is emptied.
  */
 export type NewRow = Readonly<{
   topic: number;
@@ -40,6 +43,7 @@ export type NewRow = Readonly<{
   payload: unknown;
   moves?: readonly Move[];
   about?: number;
+  own?: boolean;
 }>;
 
 /** What a function may do inside a transaction. It may await `sql` and nothing else. */

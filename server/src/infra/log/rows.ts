@@ -50,12 +50,17 @@ export class Rows {
     return [...own, ...parts.flat()].sort(bySeq);
   }
 
-  /** Those that show another row's body get it. */
+  /** Those that show another row's body get it; what is said of a row that was emptied is not said any more. */
   async #shown(rows: Row[]): Promise<Row[]> {
     const numbers = new Set(rows.flatMap(({ about }) => about ?? []));
     if (numbers.size === 0) return rows;
     const bodies = new Map((await this.at([...numbers])).map(({ seq, body, size }) => [seq, { body, size }]));
-    return rows.map((row) => (row.about === undefined ? row : { ...row, ...bodies.get(row.about) }));
+    return rows.map((row) => {
+      if (row.about === undefined) return row;
+      const shown = bodies.get(row.about);
+      if (row.own !== true) return { ...row, ...shown };
+      return shown?.body === null ? { ...row, body: null } : row;
+    });
   }
 }
 
@@ -71,12 +76,13 @@ type Numbered = { row: Row; payload: string | null };
 export function numbering(): (seq: number, row: NewRow, at: number) => Numbered {
   let last: { body: unknown; text: string } | undefined;
   return (seq, row, at) => {
-    const { topic, peer = null, type, payload: body, moves = null, about } = row;
+    const { topic, peer = null, type, payload: body, moves = null, about, own = false } = row;
     const shared = typeof body === 'object' && body !== null && last?.body === body;
     const payload = shared && last !== undefined ? last.text : JSON.stringify(body);
     last = { body, text: payload };
     const made = { seq, topic, peer, type, body, moves, size: rowSize + (shared ? 0 : payload.length), at };
-    return about === undefined ? { row: made, payload } : { row: { ...made, about }, payload: null };
+    if (about === undefined) return { row: made, payload };
+    return own ? { row: { ...made, about, own }, payload } : { row: { ...made, about }, payload: null };
   };
 }
 
@@ -84,7 +90,7 @@ const bySeq = (a: Row, b: Row): number => a.seq - b.seq;
 
 const rowFrom = ({ payload, moves, about, ...row }: StoredRow): Row => ({
   ...row,
-  ...(about === null ? {} : { about }),
+  ...(about === null ? {} : { about, ...(payload === null ? {} : { own: true }) }),
   body: payload === null ? null : JSON.parse(payload),
   moves: moves === null ? null : (JSON.parse(moves) as Move[]),
   size: rowSize + (payload?.length ?? 0),

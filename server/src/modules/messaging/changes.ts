@@ -133,7 +133,8 @@ export class Changes {
         action,
         reactions,
       };
-      transaction.append({ ...toReaders(message, group), type: messagingEvents.reacted, payload });
+      const row = { ...toReaders(message, group), type: messagingEvents.reacted, payload };
+      transaction.append({ ...row, about: message.seq, own: true });
     });
   }
 

@@ -62,6 +62,15 @@ export const messagingMigrations = (engine: Engine): Migrations => {
         }
       },
     },
+    '2026-11-20-96-reactions-about': {
+      async up(db: Kysely<unknown>) {
+        // Rows of before, too, are not replayed when their message is gone.
+        const message = engine === 'sqlite' ? "json_extract(payload, '$.seq')" : "(payload::json->>'seq')::bigint";
+        await sql
+          .raw(`update log set about = ${message} where type = 'message.reacted' and payload is not null`)
+          .execute(db);
+      },
+    },
   };
 };
 

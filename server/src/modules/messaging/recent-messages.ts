@@ -13,7 +13,7 @@ export function followChanges(delivery: Delivery, recent: Recent): void {
     if (body !== null) put(recent, body as Message);
   });
   delivery.react(messagingEvents.deleted, ({ body }) => {
-    if (body !== null) recent.replace((body as MessageDeleted).seq, null, nothingLeft);
+    if (body !== null) recent.empty((body as MessageDeleted).seq, nothingLeft);
   });
   delivery.react(messagingEvents.reacted, ({ body }) => {
     if (body === null) return;
