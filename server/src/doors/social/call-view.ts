@@ -4,7 +4,7 @@ import type { Call, CallWithParticipants, Entry } from '../../modules/calls/inde
 const timeOrNull = (time: number | null): string | null => (time === null ? null : isoTime(time));
 
 /** A call with everything that this door says of one; each answer's schema takes from it what it shows. */
-export const callView = ({ room, createdAt, endedAt, ...rest }: Call) => ({
+export const callView = <Known extends Call>({ room, createdAt, endedAt, ...rest }: Known) => ({
   ...rest,
   roomId: room,
   createdAt: isoTime(createdAt),
@@ -14,8 +14,9 @@ export const callView = ({ room, createdAt, endedAt, ...rest }: Call) => ({
 export const callWithParticipantsView = ({ participants, invited, ...call }: CallWithParticipants) => ({
   ...callView(call),
   invited,
-  participants: participants.map(({ userId, joinedAt, leftAt }) => ({
+  participants: participants.map(({ userId, username, joinedAt, leftAt }) => ({
     userId,
+    username,
     joinedAt: isoTime(joinedAt),
     leftAt: timeOrNull(leftAt),
   })),

@@ -124,7 +124,7 @@ test('[social:GET /calls/{id}] those of a call read it, a stranger gets 403, and
   const id = await start(ada, bob);
   const ringing = await read(bob, id);
   assert.deepEqual(ringing['participants'], [
-    { userId: ada.principal.id, joinedAt: ringing['createdAt'], leftAt: null },
+    { userId: ada.principal.id, username: ada.profile.username, joinedAt: ringing['createdAt'], leftAt: null },
   ]);
   const stateOf = async (who: SignedIn) =>
     ((await read(ada, id))['invited'] as Data[]).find(({ userId }) => userId === who.principal.id)?.['state'];
@@ -159,7 +159,9 @@ test("[social:GET /calls] one's calls come newest first, in pages by number and 
   assert.deepEqual(first.pagination, { page: 1, limit: 20, total: 5, totalPages: 1 });
   const [newest, second] = first.body['data'] as Data[];
   const { createdAt, endedAt, ...rest } = newest ?? {};
-  assert.deepEqual(rest, { id: ids[0], initiatorId: ada.principal.id, groupId: null, type: 'VIDEO', status: 'ENDED' });
+  const shown = { id: ids[0], initiatorId: ada.principal.id, groupId: null, type: 'VIDEO', status: 'ENDED' };
+  const [initiator, other] = [ada, bob].map(({ profile: { id, username, avatar } }) => ({ id, username, avatar }));
+  assert.deepEqual(rest, { ...shown, initiator, group: null, others: [other] });
   assert.match(`${createdAt}`, time);
   assert.match(`${endedAt}`, time);
   assert.deepEqual([second?.['status'], second?.['endedAt']], ['RINGING', null]);

@@ -3,11 +3,13 @@ import { Type } from 'typebox';
 import { principalOf } from '../../infra/http/guard.ts';
 import { keyHeader, keyOf } from '../../infra/http/key.ts';
 import { nullable } from '../../infra/http/nullable.ts';
-import { pageOf, pageQuery, pagination, paginationSchema } from '../../infra/http/page.ts';
+import { pageOf, pageQuery, pagination } from '../../infra/http/page.ts';
 import { type Calls, callDraft, callStatuses, callTypes, personStates } from '../../modules/calls/index.ts';
 import { callView, callWithParticipantsView, entryView } from './call-view.ts';
-import { answerSchema, nothingSchema, success } from './envelope.ts';
+import { answerSchema, listSchema, nothingSchema, success } from './envelope.ts';
+import { namedGroupSchema } from './group-view.ts';
 import type { Pieces } from './routes.ts';
+import { listedUserSchema } from './user.ts';
 
 const strict = { additionalProperties: false };
 const text = Type.String();
@@ -15,16 +17,16 @@ const type = Type.Enum(callTypes);
 const status = Type.Enum(callStatuses);
 const identified = { id: text, initiatorId: text, roomId: text, type, status, createdAt: text };
 const entry = Type.Object({ call: Type.Object(identified, strict), roomUrl: text, token: text }, strict);
-const participant = Type.Object({ userId: text, joinedAt: text, leftAt: nullable(text) }, strict);
+const participant = Type.Object({ userId: text, username: text, joinedAt: text, leftAt: nullable(text) }, strict);
 const wholeCall = { ...identified, groupId: nullable(text), endedAt: nullable(text) };
-const invited = Type.Object({ userId: text, state: Type.Enum(personStates) }, strict);
+const invited = Type.Object({ userId: text, username: text, state: Type.Enum(personStates) }, strict);
 const withParticipants = Type.Object(
   { ...wholeCall, participants: Type.Array(participant), invited: Type.Array(invited) },
   strict,
 );
 const { roomId: _, ...listed } = wholeCall;
-const list = Type.Object(
-  { success: Type.Literal(true), data: Type.Array(Type.Object(listed, strict)), pagination: paginationSchema },
+const inList = Type.Object(
+  { ...listed, initiator: listedUserSchema, group: namedGroupSchema, others: Type.Array(listedUserSchema) },
   strict,
 );
 const ended = Type.Object({ id: text, status, endedAt: nullable(text) }, strict);
@@ -46,7 +48,7 @@ const readRoutes =
       '/calls',
       {
         onRequest: [guard],
-        schema: { summary: 'Your calls, newest first', querystring: pageQuery, response: { 200: list } },
+        schema: { summary: 'Your calls, newest first', querystring: pageQuery, response: { 200: listSchema(inList) } },
       },
       async (request) => {
         const page = pageOf(request.query);

@@ -3,10 +3,12 @@ import { Type } from 'typebox';
 import { principalOf } from '../../infra/http/guard.ts';
 import { nullable } from '../../infra/http/nullable.ts';
 import { pageOf, pageQuery, pagination, paginationSchema } from '../../infra/http/page.ts';
-import type { Conversation, Messaging } from '../../modules/messaging/index.ts';
+import type { Conversation, ConversationNames, Messaging } from '../../modules/messaging/index.ts';
 import { answerSchema, success } from './envelope.ts';
+import { namedGroupSchema } from './group-view.ts';
 import { messageSchema, viewFor } from './message-view.ts';
 import type { Pieces } from './routes.ts';
+import { listedUserSchema } from './user.ts';
 
 const text = nullable(Type.String());
 const conversation = Type.Object(
@@ -15,6 +17,8 @@ const conversation = Type.Object(
     type: Type.Enum(['DIRECT', 'GROUP']),
     userId: text,
     groupId: text,
+    user: nullable(listedUserSchema),
+    group: namedGroupSchema,
     lastMessage: messageSchema,
     unreadCount: Type.Integer(),
   },
@@ -72,11 +76,16 @@ export const conversationRoutes =
     );
   };
 
-const conversationView = (account: number, { id, type, lastMessage, unread }: Conversation) => ({
+const conversationView = (
+  account: number,
+  { id, type, user, group, lastMessage, unread }: Conversation & ConversationNames,
+) => ({
   id,
   type,
   userId: type === 'DIRECT' ? id : null,
   groupId: type === 'GROUP' ? id : null,
+  user,
+  group,
   lastMessage: viewFor(account, lastMessage),
   unreadCount: unread,
 });

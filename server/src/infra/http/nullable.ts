@@ -1,5 +1,5 @@
-import { type TSchema, Type } from 'typebox';
+import { type Static, type TSchema, Type } from 'typebox';
 
 /** `null` instead of a value, in the one form that is also fast to write. */
 export const nullable = <Schema extends TSchema & { type: string }>(schema: Schema) =>
-  Type.Unsafe<string | null>({ ...schema, type: [schema.type, 'null'] });
+  Type.Unsafe<Static<Schema> | null>({ ...schema, type: [schema.type, 'null'] });

@@ -4,6 +4,7 @@ import { Refusal } from '../../kernel/errors.ts';
 import { idBytes, idText } from '../../kernel/ids.ts';
 import type { Page } from '../../kernel/page.ts';
 import { callErrors } from './errors.ts';
+import { prepareNames } from './names.ts';
 import type { Call, CallList, CallWithParticipants } from './schema.ts';
 import { callFrom, prepareReads } from './store.ts';
 
@@ -11,10 +12,12 @@ import { callFrom, prepareReads } from './store.ts';
 export class CallHistory {
   readonly #sql: Sql;
   readonly #reads: ReturnType<typeof prepareReads>;
+  readonly #names: ReturnType<typeof prepareNames>;
 
   constructor(database: Sql) {
     this.#sql = database;
     this.#reads = prepareReads(database);
+    this.#names = prepareNames(database);
   }
 
   async byNumber(number: number): Promise<Call> {
@@ -36,19 +39,23 @@ export class CallHistory {
     if (!isNamed && !isMember) throw new Refusal(callErrors.NOT_INVITED);
     const people = await this.#reads.participants.all(number);
     const participants = people
-      .flatMap(({ public_id, joined_at, left_at }) =>
-        joined_at === null ? [] : { userId: idText(public_id), joinedAt: joined_at, leftAt: left_at },
+      .flatMap(({ public_id, username, joined_at, left_at }) =>
+        joined_at === null ? [] : { userId: idText(public_id), username, joinedAt: joined_at, leftAt: left_at },
       )
       .sort((left, right) => left.joinedAt - right.joinedAt);
-    const invited = people.map(({ public_id, state }) => ({ userId: idText(public_id), state }));
+    const invited = people.map(({ public_id, username, state }) => ({ userId: idText(public_id), username, state }));
     return { ...callFrom(stored), participants, invited };
   }
 
   /** Calls of an account's history, newest first. */
   async list(account: number, page: Page): Promise<CallList> {
     const numbers = await this.#numbers(account, page);
-    const stored = new Map((await this.#reads.among(numbers)).map((call) => [call.id, callFrom(call)]));
-    const calls = numbers.map((number) => stored.get(number)).filter((call) => call !== undefined);
+    const [found, names] = await Promise.all([this.#reads.among(numbers), this.#names(account, numbers)]);
+    const stored = new Map(found.map((call) => [call.id, callFrom(call)]));
+    const calls = numbers.flatMap((number) => {
+      const [call, named] = [stored.get(number), names.get(number)];
+      return call === undefined || named === undefined ? [] : [{ ...call, ...named }];
+    });
     return { calls, total: (await this.#reads.total.get(account))?.total ?? 0 };
   }
 

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { clientKey } from '../../infra/log/keys.ts';
+import type { GroupType } from '../groups/index.ts';
 
 /** People that a call rings. */
 export const mostCalled = 50;
@@ -42,11 +43,20 @@ export type PersonState = (typeof personStates)[number];
 
 /** Everybody who has joined so far; `leftAt` null: still there. `invited`: everybody of the call, who began it too. */
 export type CallWithParticipants = Call & {
-  participants: { userId: string; joinedAt: number; leftAt: number | null }[];
-  invited: { userId: string; state: PersonState }[];
+  participants: { userId: string; username: string; joinedAt: number; leftAt: number | null }[];
+  invited: { userId: string; username: string; state: PersonState }[];
 };
 
 /** The way into a call's room, for one account. */
 export type Entry = Readonly<{ call: Call; roomUrl: string; token: string }>;
 
-export type CallList = Readonly<{ calls: Call[]; total: number }>;
+export type NamedPerson = Readonly<{ id: string; username: string; avatar: string | null }>;
+
+/** What a list shows of who was in a call; `others`: a few of those besides the reader, where it is not of a group. */
+export type CallNames = Readonly<{
+  initiator: NamedPerson;
+  group: Readonly<{ id: string; title: string; type: GroupType }> | null;
+  others: NamedPerson[];
+}>;
+
+export type CallList = Readonly<{ calls: (Call & CallNames)[]; total: number }>;

@@ -7,4 +7,13 @@ export {
 } from './events.ts';
 export { Groups } from './groups.ts';
 export { groupMigrations } from './migrations.ts';
-export { type Group, groupChanges, groupDraft, groupTypes, memberRole, memberRoles, newMember } from './schema.ts';
+export {
+  type Group,
+  type GroupType,
+  groupChanges,
+  groupDraft,
+  groupTypes,
+  memberRole,
+  memberRoles,
+  newMember,
+} from './schema.ts';

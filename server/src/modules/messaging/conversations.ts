@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Sql } from '../../infra/sql/sql.ts';
 import type { Page } from '../../kernel/page.ts';
 import type { Principal } from '../../kernel/principal.ts';
+import type { ConversationNames } from './names.ts';
 import type { Message } from './schema.ts';
 
 /** A conversation in somebody's list. */
@@ -14,7 +15,7 @@ export type Conversation = Readonly<{
   unread: number;
 }>;
 
-export type ConversationList = Readonly<{ conversations: Conversation[]; total: number }>;
+export type ConversationList = Readonly<{ conversations: (Conversation & ConversationNames)[]; total: number }>;
 
 /** One line of the list: the number of the last message, and what is unread. */
 export type Line = Readonly<{ last: number; unread: number; total: number }>;

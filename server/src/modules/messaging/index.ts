@@ -10,6 +10,7 @@ export {
 } from './events.ts';
 export { Messaging } from './messaging.ts';
 export { messagingMigrations } from './migrations.ts';
+export type { ConversationNames } from './names.ts';
 export { followChanges } from './recent-messages.ts';
 export {
   type Message,

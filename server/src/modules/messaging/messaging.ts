@@ -11,6 +11,7 @@ import { Changes } from './changes.ts';
 import { type Conversation, type ConversationList, linesOf } from './conversations.ts';
 import { messagingErrors } from './errors.ts';
 import { type ConversationRow, History } from './history.ts';
+import { withNames } from './names.ts';
 import { Receipts } from './receipts.ts';
 import {
   type MarkedMessage,
@@ -115,7 +116,8 @@ export class Messaging {
     const conversations = found.map(({ lastMessage, unread }, index) =>
       conversationOf(principal, shown[index] ?? lastMessage, unread),
     );
-    return { conversations, total: Number(lines[0]?.total ?? 0) };
+    const named = await withNames(this.#options.sql.read, conversations);
+    return { conversations: named, total: Number(lines[0]?.total ?? 0) };
   }
 
   /**
