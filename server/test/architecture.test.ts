@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const decisions = readdirSync(`${root}docs/decisions`).map((name) => `docs/decisions/${name}`);
-const documents = ['ARCHITECTURE.md', 'README.md', 'docs/operate.md', ...decisions];
+const documents = ['ARCHITECTURE.md', 'README.md', 'docs/operate.md', 'docs/threats.md', ...decisions];
 
 /** The file's place: as written from the root, or below server/src. */
 const placeOf = (path: string): string | undefined =>

@@ -239,7 +239,7 @@ test('who has blocked the pusher gets nothing and looks like somebody who is awa
   assert.deepEqual(ear.of('alert', 'notification', 'order'), []);
 });
 
-test('[push:rule REST endpoints let the backend send to users] production: administrators and service keys with the scope push, nobody else', async (t) => {
+test('[push:rule REST endpoints let the backend send to users] threat N-1: production: administrators and service keys with the scope push, nobody else', async (t) => {
   const { server, ada, bob, asAda, listen } = await openPush(t, production);
   const { ear } = await listen(bob);
   const id = bob.principal.id;
@@ -264,7 +264,7 @@ test('[push:rule REST endpoints let the backend send to users] production: admin
   );
 });
 
-test('reserved names, and what looks like them, are refused by 400; so is what has no form', async (t) => {
+test('threat N-2: reserved names, and what looks like them, are refused by 400; so is what has no form', async (t) => {
   const { bob, asAda, listen } = await openPush(t);
   const { ear } = await listen(bob);
   const id = bob.principal.id;

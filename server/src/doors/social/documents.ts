@@ -17,6 +17,7 @@ const main: readonly (readonly [address: string, file: string, title: string, ab
   ['bench', 'bench/README.md', 'Benchmarks', 'What was measured, and how'],
   ['contributing', 'CONTRIBUTING.md', 'Contributing', 'Run, test, check, add'],
   ['security', 'SECURITY.md', 'Security', 'How to report a hole'],
+  ['threats', 'docs/threats.md', 'Threats', 'What is tried, what stops it, its test'],
   ['changelog', 'CHANGELOG.md', 'Changes', 'What each release brought'],
 ];
 
