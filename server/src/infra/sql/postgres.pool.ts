@@ -34,13 +34,20 @@ export type PoolOptions = {
   answerWithin?: number;
 };
 
-/** The pool of `pg` with our types. `limited`: every statement has a bound; only what migrates may take as long as it takes. */
-export function openPool(options: PoolOptions, limited: boolean): pg.Pool {
+/**
+ * The pool of `pg` with our types. `limited`: every statement has a bound; only what migrates may take as long as it takes.
+ * `pipeline`: a statement leaves for the database at once, before the one ahead of it on its connection has ended.
+ */
+export function openPool(
+  options: PoolOptions,
+  { limited, pipeline = false }: { limited: boolean; pipeline?: boolean },
+): pg.Pool {
   const set = ['synchronous_commit=on', 'idle_in_transaction_session_timeout=2000', 'lock_timeout=2000'];
   if (limited) set.push(`statement_timeout=${statementWithin}`);
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.connections ?? 12,
+    pipeline,
     types,
     options: set.map((setting) => `-c ${setting}`).join(' '),
     connectionTimeoutMillis: Math.min(connectWithin, options.answerWithin ?? answerWithin),
@@ -129,15 +136,13 @@ export const tookTooLong = (error: unknown): boolean =>
   error instanceof Refusal && error.cause instanceof pg.DatabaseError && error.cause.code === canceled;
 
 /**
- * See `PostgresSql.line`. `pg` is given one statement at a time, the next in the turn in which the one before ends, before
- * anybody hears of that. A connection that breaks is replaced at the next statement; what waited for it goes with it,
- * so that whoever repeats theirs keeps the order.
+ * See `PostgresSql.line`. Its pool must be one that pipelines: the database begins with the next statement as soon as the
+ * one before has ended, and does not wait for a hundred kilobytes of drafts to be sent first. A connection that breaks is
+ * replaced at the next statement; what was on its way goes with it, so that whoever repeats theirs keeps the order.
  */
 export class Line {
   readonly #pool: pg.Pool;
-  readonly #waiting: (() => void)[] = [];
   #connection: Promise<Connection> | undefined;
-  #busy = false;
 
   constructor(pool: pg.Pool) {
     this.#pool = pool;
@@ -145,17 +150,7 @@ export class Line {
 
   async query<Row extends object>(statement: pg.QueryConfig): Promise<Row[]> {
     this.#connection ??= this.#connect();
-    const connection = await this.#connection;
-    if (this.#busy) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#busy = true;
-    try {
-      return (await connection.query<Row>(statement)).rows;
-    } finally {
-      // The turn goes on to the next that waits.
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#busy = false;
-      else next();
-    }
+    return (await (await this.#connection).query<Row>(statement)).rows;
   }
 
   async close(): Promise<void> {

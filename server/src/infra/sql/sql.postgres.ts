@@ -18,6 +18,8 @@ export type { Line };
 
 /** Scans at a time, so that they leave connections to everybody else, and how many may wait. */
 const scansAtOnce = 4;
+/** Connections for lines: one each, and one more for the time in which a broken one is replaced. */
+const linesAtMost = 4;
 const queueLimit = 256;
 
 /** The advisory lock of the server that uses a database; any number that nothing else of ours takes. */
@@ -39,6 +41,7 @@ export class PostgresSql implements Sql {
   readonly #options: PoolOptions;
   readonly #waiting: (() => void)[] = [];
   readonly #lines: Line[] = [];
+  readonly #linePool: pg.Pool;
   readonly #sayLost: () => void;
   #holder: Holder | undefined;
   #closed = false;
@@ -46,7 +49,8 @@ export class PostgresSql implements Sql {
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    this.pool = openPool(options, true);
+    this.pool = openPool(options, { limited: true });
+    this.#linePool = openPool({ ...options, connections: linesAtMost }, { limited: true, pipeline: true });
     this.read = new Kysely({ dialect: new PostgresDialect({ pool: poolForKysely(this.pool) }) });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.lost = promise;
@@ -91,7 +95,7 @@ export class PostgresSql implements Sql {
 
   /** On connections of its own: a migration takes as long as there are rows. */
   async migrate(migrations: Migrations): Promise<void> {
-    const pool = openPool({ ...this.#options, connections: 2 }, false);
+    const pool = openPool({ ...this.#options, connections: 2 }, { limited: false });
     try {
       await applyMigrations(new Kysely({ dialect: new PostgresDialect({ pool }) }), migrations);
     } finally {
@@ -128,7 +132,7 @@ export class PostgresSql implements Sql {
 
   /** A connection whose statements run in the order in which they are given, until `close`. */
   line(): Line {
-    const line = new Line(this.pool);
+    const line = new Line(this.#linePool);
     this.#lines.push(line);
     return line;
   }
@@ -138,7 +142,7 @@ export class PostgresSql implements Sql {
     await Promise.all(this.#lines.map((line) => line.close()));
     // Its lock goes with the connection.
     this.#holder?.connection.release(true);
-    await this.pool.end();
+    await Promise.all([this.pool.end(), this.#linePool.end()]);
   }
 
   async #use<Result>(act: (connection: Connection) => Promise<Result>): Promise<Result> {
