@@ -29,6 +29,7 @@ const sentToManySchema = Type.Object(
   },
   closed,
 );
+const byUser = Type.Object({ userId: Type.String() });
 const statusSchema = Type.Object({ userId: Type.String(), connected: Type.Boolean() }, closed);
 const connectedSchema = Type.Object({ connectedUsers: ids, count: Type.Integer() }, closed);
 const statsSchema = Type.Object({ connectedUsers: Type.Integer(), userIds: ids }, closed);
@@ -36,16 +37,17 @@ const failureSchema = Type.Object({ success: Type.Literal(false), message: Type.
 const failures = Object.fromEntries([400, 401, 403, 413, 429, 500, 503].map((status) => [status, failureSchema]));
 const tags = ['push'];
 
-/** The REST part of the push door, to be registered under `/api/gateway`. */
-export const pushRoutes =
-  ({ push, limits, identity }: PushRouteNeeds): FastifyPluginAsyncTypebox =>
+const counted = ({ limits, identity }: PushRouteNeeds, kind: Parameters<PushLimits['caller']>[0]) => ({
+  onRequest: pushersOnly(identity),
+  preHandler: limits.caller(kind),
+  errorHandler: limits.refused,
+});
+
+const sendRoutes =
+  (needs: PushRouteNeeds): FastifyPluginAsyncTypebox =>
   async (app) => {
-    const guard = pushersOnly(identity);
-    const sending = { onRequest: guard, preHandler: limits.caller('send'), errorHandler: limits.refused };
-    const looking = { onRequest: guard, preHandler: limits.caller('look'), errorHandler: limits.refused };
-    app.addHook('onSend', async (_request, reply) => {
-      reply.header('cache-control', 'no-store');
-    });
+    const { push } = needs;
+    const sending = counted(needs, 'send');
 
     app.post(
       '/send',
@@ -76,20 +78,15 @@ export const pushRoutes =
           response: { 200: sentToManySchema, ...failures },
         },
       },
-      async (request) => {
-        const outcomes = [...(await push.send(pusherOf(request), request.body))];
-        const those = (...wanted: Outcome[]) =>
-          outcomes.filter(([, outcome]) => wanted.includes(outcome)).map(([id]) => id);
-        return {
-          success: true as const,
-          message: `Message sent to ${outcomes.length} users`,
-          userIds: outcomes.map(([id]) => id),
-          delivered: those('delivered'),
-          queued: those('queued'),
-          offline: those('queued', 'full', 'missed'),
-        };
-      },
+      async (request) => sentToManyView([...(await push.send(pusherOf(request), request.body))]),
     );
+  };
+
+const lookRoutes =
+  (needs: PushRouteNeeds): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    const { push } = needs;
+    const looking = counted(needs, 'look');
 
     app.get(
       '/status/:userId',
@@ -98,7 +95,7 @@ export const pushRoutes =
         schema: {
           summary: 'Whether an account is connected',
           tags,
-          params: Type.Object({ userId: Type.String() }),
+          params: byUser,
           response: { 200: statusSchema, ...failures },
         },
       },
@@ -127,6 +124,16 @@ export const pushRoutes =
     );
   };
 
+/** The REST part of the push door, to be registered under `/api/gateway`. */
+export const pushRoutes =
+  (needs: PushRouteNeeds): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    app.addHook('onSend', async (_request, reply) => {
+      reply.header('cache-control', 'no-store');
+    });
+    for (const routes of [sendRoutes, lookRoutes]) await app.register(routes(needs));
+  };
+
 /** An offline account is an ordinary answer; with `durable` it is a success that the push waits. */
 function sentView(userId: string, outcome: Outcome, durable: boolean) {
   if (outcome === 'delivered') return { success: true, message: `Message sent to user ${userId}` };
@@ -134,4 +141,16 @@ function sentView(userId: string, outcome: Outcome, durable: boolean) {
   if (outcome === 'missed') return { success: false, message };
   const queued = outcome === 'queued';
   return { success: queued && durable, message, queued };
+}
+
+function sentToManyView(outcomes: readonly (readonly [id: string, outcome: Outcome])[]) {
+  const those = (...wanted: Outcome[]) => outcomes.filter(([, outcome]) => wanted.includes(outcome)).map(([id]) => id);
+  return {
+    success: true as const,
+    message: `Message sent to ${outcomes.length} users`,
+    userIds: outcomes.map(([id]) => id),
+    delivered: those('delivered'),
+    queued: those('queued'),
+    offline: those('queued', 'full', 'missed'),
+  };
 }

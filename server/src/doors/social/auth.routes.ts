@@ -23,9 +23,8 @@ const signedIn = Type.Object({ user: briefUserSchema, ...tokens.properties }, { 
 
 export type AuthNeeds = Readonly<{ identity: Identity }>;
 
-/** Registration, sessions and the caller's own account. */
-export const authRoutes =
-  ({ identity }: AuthNeeds, { guard, limits }: Pieces): FastifyPluginAsyncTypebox =>
+const signInRoutes =
+  ({ identity }: AuthNeeds, { limits }: Pieces): FastifyPluginAsyncTypebox =>
   async (app) => {
     app.post(
       '/auth/register',
@@ -57,7 +56,11 @@ export const authRoutes =
         return success({ user: ownUserView(profile), accessToken, refreshToken }, 'Login successful');
       },
     );
+  };
 
+const tokenRoutes =
+  ({ identity }: AuthNeeds, { guard }: Pieces): FastifyPluginAsyncTypebox =>
+  async (app) => {
     app.post(
       '/auth/refresh',
       {
@@ -93,10 +96,21 @@ export const authRoutes =
         return success(null, 'Logged out from all devices');
       },
     );
+  };
 
+const ownRoute =
+  ({ identity }: AuthNeeds, { guard }: Pieces): FastifyPluginAsyncTypebox =>
+  async (app) => {
     app.get(
       '/auth/me',
       { onRequest: guard, schema: { summary: 'Your own account', response: { 200: answerSchema(ownUserSchema) } } },
       async (request) => success(ownUserView(await identity.me(principalOf(request)))),
     );
+  };
+
+/** Registration, sessions and the caller's own account. */
+export const authRoutes =
+  (needs: AuthNeeds, pieces: Pieces): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    for (const routes of [signInRoutes, tokenRoutes, ownRoute]) await app.register(routes(needs, pieces));
   };

@@ -5,28 +5,24 @@ import { commonErrors, Refusal } from '../../kernel/errors.ts';
 import { type Messaging, messageEdit, reactionDraft } from '../../modules/messaging/index.ts';
 import { answerSchema, nothingSchema, success } from './envelope.ts';
 import { messageSchema, viewFor } from './message-view.ts';
-import type { Pieces } from './routes.ts';
+import { byId, type Pieces } from './pieces.ts';
 
-const byId = Type.Object({ id: Type.String() });
+/** What others hear of counts like a message. */
+const counted = ({ guard, limits }: Pieces) => ({
+  config: { uncounted: true },
+  onRequest: guard,
+  preHandler: limits.messages,
+  errorHandler: limits.refused,
+});
 
-/** What becomes of a message after it was sent: edited, deleted, reacted to. */
-export const changeRoutes =
-  (messaging: Messaging) =>
-  ({ guard, limits }: Pieces): FastifyPluginAsyncTypebox =>
+const textRoutes =
+  (messaging: Messaging, pieces: Pieces): FastifyPluginAsyncTypebox =>
   async (app) => {
     const { changes } = messaging;
-    /** What others hear of counts like a message. */
-    const counted = {
-      config: { uncounted: true },
-      onRequest: guard,
-      preHandler: limits.messages,
-      errorHandler: limits.refused,
-    };
-
     app.patch(
       '/messages/:id',
       {
-        ...counted,
+        ...counted(pieces),
         schema: {
           summary: 'Change the text of your own message',
           params: byId,
@@ -43,17 +39,25 @@ export const changeRoutes =
 
     app.delete(
       '/messages/:id',
-      { onRequest: [guard], schema: { summary: 'Delete a message', params: byId, response: { 200: nothingSchema } } },
+      {
+        onRequest: [pieces.guard],
+        schema: { summary: 'Delete a message', params: byId, response: { 200: nothingSchema } },
+      },
       async (request) => {
         await changes.remove(principalOf(request), request.params.id);
         return success(null, 'Message deleted successfully');
       },
     );
+  };
 
+const reactionRoutes =
+  (messaging: Messaging, pieces: Pieces): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    const { changes } = messaging;
     app.post(
       '/messages/:id/react',
       {
-        ...counted,
+        ...counted(pieces),
         schema: { summary: 'React to a message', params: byId, body: reactionDraft, response: { 200: nothingSchema } },
       },
       async (request) => {
@@ -66,7 +70,7 @@ export const changeRoutes =
     app.delete(
       '/messages/:id/react',
       {
-        ...counted,
+        ...counted(pieces),
         schema: {
           summary: 'Take a reaction back',
           params: byId,
@@ -83,4 +87,12 @@ export const changeRoutes =
         return success(null, 'Reaction removed');
       },
     );
+  };
+
+/** What becomes of a message after it was sent: edited, deleted, reacted to. */
+export const changeRoutes =
+  (messaging: Messaging) =>
+  (pieces: Pieces): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    for (const routes of [textRoutes, reactionRoutes]) await app.register(routes(messaging, pieces));
   };

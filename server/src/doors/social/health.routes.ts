@@ -29,9 +29,8 @@ const notReady = Type.Object(
   { additionalProperties: false },
 );
 
-/** `/health` answers while the process does; `/health/ready` only while it should be sent requests. Not limited. */
-export const healthRoutes =
-  ({ clock, pingDatabase, pingRedis, isReady }: HealthNeeds): FastifyPluginAsyncTypebox =>
+const aliveRoute =
+  ({ clock }: HealthNeeds): FastifyPluginAsyncTypebox =>
   async (app) => {
     app.get(
       '/health',
@@ -44,7 +43,11 @@ export const healthRoutes =
         return success({ status: 'healthy' as const, timestamp: isoTime(clock.now()), uptime }, 'Service is healthy');
       },
     );
+  };
 
+const readyRoute =
+  ({ pingDatabase, pingRedis, isReady }: HealthNeeds): FastifyPluginAsyncTypebox =>
+  async (app) => {
     app.get(
       '/health/ready',
       {
@@ -71,6 +74,13 @@ export const healthRoutes =
         });
       },
     );
+  };
+
+/** `/health` answers while the process does; `/health/ready` only while it should be sent requests. Not limited. */
+export const healthRoutes =
+  (needs: HealthNeeds): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    for (const routes of [aliveRoute, readyRoute]) await app.register(routes(needs));
   };
 
 async function stateOf(ping: () => Promise<void>): Promise<'connected' | 'disconnected'> {

@@ -2,29 +2,19 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { principalOf } from '../../infra/http/guard.ts';
 import { keyHeader, keyOf } from '../../infra/http/key.ts';
-import { pageOf, pageQuery, pagination, paginationSchema } from '../../infra/http/page.ts';
+import { pageOf, pageQuery, pagination } from '../../infra/http/page.ts';
+import type { Page } from '../../kernel/page.ts';
 import { type Message, type Messaging, messageDraft } from '../../modules/messaging/index.ts';
 import { changeRoutes } from './changes.routes.ts';
 import { conversationRoutes } from './conversations.routes.ts';
-import { answerSchema, success } from './envelope.ts';
+import { answerSchema, listSchema, success } from './envelope.ts';
 import { messageSchema, sentView, viewFor } from './message-view.ts';
+import { byId, type Pieces } from './pieces.ts';
 import { receiptRoutes } from './receipts.routes.ts';
-import type { Pieces } from './routes.ts';
 
-const listSchema = Type.Object(
-  { success: Type.Literal(true), data: Type.Array(messageSchema), pagination: paginationSchema },
-  { additionalProperties: false },
-);
-
-export const messageRoutes =
-  (messaging: Messaging) =>
-  (pieces: Pieces): FastifyPluginAsyncTypebox =>
+const singleRoutes =
+  (messaging: Messaging, { guard, limits }: Pieces): FastifyPluginAsyncTypebox =>
   async (app) => {
-    const { guard, limits } = pieces;
-    await app.register(changeRoutes(messaging)(pieces));
-    await app.register(receiptRoutes(messaging)(pieces));
-    await app.register(conversationRoutes(messaging)(pieces));
-
     app.post(
       '/messages',
       {
@@ -52,7 +42,7 @@ export const messageRoutes =
         onRequest: [guard],
         schema: {
           summary: 'A message',
-          params: Type.Object({ id: Type.String() }),
+          params: byId,
           response: { 200: answerSchema(messageSchema) },
         },
       },
@@ -61,7 +51,11 @@ export const messageRoutes =
         return success(viewFor(principal.account, await messaging.read(principal, request.params.id)));
       },
     );
+  };
 
+const historyRoutes =
+  (messaging: Messaging, { guard }: Pieces): FastifyPluginAsyncTypebox =>
+  async (app) => {
     app.get(
       '/messages/direct/:otherUserId',
       {
@@ -70,18 +64,13 @@ export const messageRoutes =
           summary: 'Messages with somebody, newest first',
           params: Type.Object({ otherUserId: Type.String() }),
           querystring: pageQuery,
-          response: { 200: listSchema },
+          response: { 200: listSchema(messageSchema) },
         },
       },
       async (request) => {
-        const principal = principalOf(request);
+        const who = principalOf(request);
         const page = pageOf(request.query);
-        const { messages, total } = await messaging.directHistory(principal, request.params.otherUserId, page);
-        return {
-          success: true as const,
-          data: views(principal.account, messages),
-          pagination: pagination(page, total),
-        };
+        return listed(who.account, page, await messaging.directHistory(who, request.params.otherUserId, page));
       },
     );
 
@@ -93,20 +82,30 @@ export const messageRoutes =
           summary: 'Messages of a group, newest first',
           params: Type.Object({ groupId: Type.String() }),
           querystring: pageQuery,
-          response: { 200: listSchema },
+          response: { 200: listSchema(messageSchema) },
         },
       },
       async (request) => {
-        const principal = principalOf(request);
+        const who = principalOf(request);
         const page = pageOf(request.query);
-        const { messages, total } = await messaging.groupHistory(principal, request.params.groupId, page);
-        return {
-          success: true as const,
-          data: views(principal.account, messages),
-          pagination: pagination(page, total),
-        };
+        return listed(who.account, page, await messaging.groupHistory(who, request.params.groupId, page));
       },
     );
   };
 
-const views = (account: number, messages: readonly Message[]) => messages.map((message) => viewFor(account, message));
+type Found = Readonly<{ messages: readonly Message[]; total: number }>;
+
+const listed = (account: number, page: Page, { messages, total }: Found) => ({
+  success: true as const,
+  data: messages.map((message) => viewFor(account, message)),
+  pagination: pagination(page, total),
+});
+
+export const messageRoutes =
+  (messaging: Messaging) =>
+  (pieces: Pieces): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    for (const routes of [changeRoutes, receiptRoutes, conversationRoutes])
+      await app.register(routes(messaging)(pieces));
+    for (const routes of [singleRoutes, historyRoutes]) await app.register(routes(messaging, pieces));
+  };

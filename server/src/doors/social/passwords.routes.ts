@@ -19,9 +19,8 @@ const noMail =
 
 export type PasswordNeeds = Readonly<{ identity: Identity; resetMail: ResetMail | undefined }>;
 
-/** Passwords, changed by who knows theirs, or set anew by who holds a code. */
-export const passwordRoutes =
-  ({ identity, resetMail }: PasswordNeeds, { guard, limits }: Pieces): FastifyPluginAsyncTypebox =>
+const changeRoute =
+  ({ identity }: PasswordNeeds, { guard, limits }: Pieces): FastifyPluginAsyncTypebox =>
   async (app) => {
     app.post(
       '/auth/password',
@@ -41,7 +40,11 @@ export const passwordRoutes =
         return success(null, 'Password changed successfully');
       },
     );
+  };
 
+const codeRoutes =
+  ({ identity, resetMail }: PasswordNeeds, { limits }: Pieces): FastifyPluginAsyncTypebox =>
+  async (app) => {
     app.post(
       '/auth/forgot',
       {
@@ -68,4 +71,11 @@ export const passwordRoutes =
         return success(null, 'Password reset successfully');
       },
     );
+  };
+
+/** Passwords, changed by who knows theirs, or set anew by who holds a code. */
+export const passwordRoutes =
+  (needs: PasswordNeeds, pieces: Pieces): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    for (const routes of [changeRoute, codeRoutes]) await app.register(routes(needs, pieces));
   };

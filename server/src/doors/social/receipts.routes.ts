@@ -4,9 +4,8 @@ import { principalOf } from '../../infra/http/guard.ts';
 import type { Messaging } from '../../modules/messaging/index.ts';
 import { answerSchema, success } from './envelope.ts';
 import { statusSchema } from './message-view.ts';
-import type { Pieces } from './routes.ts';
+import { byId, type Pieces } from './pieces.ts';
 
-const byId = Type.Object({ id: Type.String() });
 const marked = Type.Object({ id: Type.String(), status: statusSchema }, { additionalProperties: false });
 
 /** Who has got and seen what. */

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { principalOf } from '../../infra/http/guard.ts';
-import { pageOf, pageQuery, pagination } from '../../infra/http/page.ts';
+import { numberedPages, pageOf, pagination } from '../../infra/http/page.ts';
 import type { Search } from '../../modules/search/index.ts';
 import { listSchema } from './envelope.ts';
 import { messageSchema, viewFor } from './message-view.ts';
@@ -9,8 +9,7 @@ import type { Pieces } from './pieces.ts';
 
 const searchQuery = Type.Object({
   query: Type.String({ minLength: 1, maxLength: 254 }),
-  page: pageQuery.properties.page,
-  limit: pageQuery.properties.limit,
+  ...numberedPages.properties,
 });
 
 export const searchRoutes =

@@ -2,13 +2,12 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { principalOf } from '../../infra/http/guard.ts';
 import { nullable } from '../../infra/http/nullable.ts';
-import { pageOf, pageQuery, pagination } from '../../infra/http/page.ts';
+import { numberedPages, pageOf, pagination } from '../../infra/http/page.ts';
 import { isoTime } from '../../kernel/clock.ts';
 import type { Identity, OwnSession } from '../../modules/identity/index.ts';
 import { listSchema, nothingSchema, success } from './envelope.ts';
-import type { Pieces } from './pieces.ts';
+import { byId, type Pieces } from './pieces.ts';
 
-const pages = Type.Object({ page: pageQuery.properties.page, limit: pageQuery.properties.limit });
 const session = Type.Object(
   {
     id: Type.String(),
@@ -31,7 +30,7 @@ export const sessionRoutes =
         onRequest: [guard],
         schema: {
           summary: 'Where the account is signed in',
-          querystring: pages,
+          querystring: numberedPages,
           response: { 200: listSchema(session) },
         },
       },
@@ -48,7 +47,7 @@ export const sessionRoutes =
         onRequest: [guard],
         schema: {
           summary: 'End one of your login sessions',
-          params: Type.Object({ id: Type.String({ maxLength: 64 }) }),
+          params: byId,
           response: { 200: nothingSchema },
         },
       },

@@ -1,26 +1,23 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { principalOf } from '../../infra/http/guard.ts';
-import { pageOf, pageQuery, pagination } from '../../infra/http/page.ts';
+import { numberedPages, pageOf, pagination } from '../../infra/http/page.ts';
 import { isoTime } from '../../kernel/clock.ts';
 import { roles } from '../../kernel/principal.ts';
 import { type Identity, type Person, ProfileChange } from '../../modules/identity/index.ts';
 import { answerSchema, listSchema, nothingSchema, success } from './envelope.ts';
-import type { Pieces } from './pieces.ts';
+import { byId, type Pieces } from './pieces.ts';
 import { changedUserSchema, listedUserSchema, userSchema, userView } from './user.ts';
 
-const byId = Type.Object({ id: Type.String({ maxLength: 64 }) });
-const pages = Type.Object({ page: pageQuery.properties.page, limit: pageQuery.properties.limit });
 const searchQuery = Type.Object({
   query: Type.String({ maxLength: 254, pattern: '\\S', 'x-fault': 'must not be empty' }),
-  ...pages.properties,
+  ...numberedPages.properties,
 });
 const presence = Type.Object({ isOnline: Type.Boolean(), lastSeen: Type.String() }, { additionalProperties: false });
 const newRole = Type.Object({ role: Type.Enum(roles) });
 const withRole = Type.Object({ id: Type.String(), role: Type.String() }, { additionalProperties: false });
 
-/** Accounts: of others to look at and to find, the own one to change and to delete. */
-export const userRoutes =
+const searchRoute =
   (identity: Identity, { guard }: Pieces): FastifyPluginAsyncTypebox =>
   async (app) => {
     app.get(
@@ -40,7 +37,11 @@ export const userRoutes =
         return { success: true as const, data, pagination: pagination(page, total, capped) };
       },
     );
+  };
 
+const profileRoutes =
+  (identity: Identity, { guard }: Pieces): FastifyPluginAsyncTypebox =>
+  async (app) => {
     app.get(
       '/users/:id',
       {
@@ -65,7 +66,11 @@ export const userRoutes =
         return success({ isOnline, lastSeen: isoTime(lastSeen) });
       },
     );
+  };
 
+const ownRoutes =
+  (identity: Identity, { guard }: Pieces): FastifyPluginAsyncTypebox =>
+  async (app) => {
     app.patch(
       '/users/:id',
       {
@@ -95,7 +100,11 @@ export const userRoutes =
         return success(null, 'User deleted successfully');
       },
     );
+  };
 
+const roleRoute =
+  (identity: Identity, { guard }: Pieces): FastifyPluginAsyncTypebox =>
+  async (app) => {
     app.put(
       '/users/:id/role',
       {
@@ -115,6 +124,14 @@ export const userRoutes =
     );
   };
 
+/** Accounts: of others to look at and to find, the own one to change and to delete. */
+export const userRoutes =
+  (identity: Identity, pieces: Pieces): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    for (const routes of [searchRoute, profileRoutes, ownRoutes, roleRoute])
+      await app.register(routes(identity, pieces));
+  };
+
 const listed = ({ id, username, avatar }: Person) => ({ id, username, avatar });
 
 const blocked = Type.Object(
@@ -130,7 +147,11 @@ export const blockRoutes =
       '/users/blocked',
       {
         onRequest: [guard],
-        schema: { summary: 'Whom you have blocked', querystring: pages, response: { 200: listSchema(blocked) } },
+        schema: {
+          summary: 'Whom you have blocked',
+          querystring: numberedPages,
+          response: { 200: listSchema(blocked) },
+        },
       },
       async (request) => {
         const page = pageOf(request.query);

@@ -11,6 +11,9 @@ export const pageQuery = Type.Object({
   after: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
 });
 
+/** The same for lists that have pages by their number only. */
+export const numberedPages = Type.Pick(pageQuery, ['page', 'limit']);
+
 const largestPage = 100;
 
 type Query = { page?: string; limit?: string; before?: string; after?: string };
