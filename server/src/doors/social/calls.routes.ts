@@ -8,7 +8,7 @@ import { type Calls, callDraft, callStatuses, callTypes, personStates } from '..
 import { callView, callWithParticipantsView, entryView } from './call-view.ts';
 import { answerSchema, listSchema, nothingSchema, success } from './envelope.ts';
 import { namedGroupSchema } from './group-view.ts';
-import type { Pieces } from './routes.ts';
+import { byId, type Pieces } from './pieces.ts';
 import { listedUserSchema } from './user.ts';
 
 const strict = { additionalProperties: false };
@@ -31,7 +31,6 @@ const inList = Type.Object(
 );
 const ended = Type.Object({ id: text, status, endedAt: nullable(text) }, strict);
 const rejected = Type.Object({ id: text, status }, strict);
-const byId = Type.Object({ id: text });
 
 export const callRoutes =
   (calls: Calls) =>

@@ -2,12 +2,12 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { principalOf } from '../../infra/http/guard.ts';
 import { nullable } from '../../infra/http/nullable.ts';
-import { pageOf, pageQuery, pagination, paginationSchema } from '../../infra/http/page.ts';
+import { pageOf, pageQuery, pagination } from '../../infra/http/page.ts';
 import type { Conversation, ConversationNames, Messaging } from '../../modules/messaging/index.ts';
-import { answerSchema, success } from './envelope.ts';
+import { answerSchema, listSchema, success } from './envelope.ts';
 import { namedGroupSchema } from './group-view.ts';
 import { messageSchema, viewFor } from './message-view.ts';
-import type { Pieces } from './routes.ts';
+import { byId, type Pieces } from './pieces.ts';
 import { listedUserSchema } from './user.ts';
 
 const text = nullable(Type.String());
@@ -24,10 +24,6 @@ const conversation = Type.Object(
   },
   { additionalProperties: false },
 );
-const listSchema = Type.Object(
-  { success: Type.Literal(true), data: Type.Array(conversation), pagination: paginationSchema },
-  { additionalProperties: false },
-);
 const seen = Type.Object({ id: Type.String(), unreadCount: Type.Integer() }, { additionalProperties: false });
 
 /** Own conversations: `before` and `after` take the id of a last message. */
@@ -42,7 +38,7 @@ export const conversationRoutes =
         schema: {
           summary: 'Your conversations, the last written to first',
           querystring: pageQuery,
-          response: { 200: listSchema },
+          response: { 200: listSchema(conversation) },
         },
       },
       async (request) => {
@@ -64,7 +60,7 @@ export const conversationRoutes =
         preHandler: limits.receipts,
         schema: {
           summary: 'Say that a conversation has been seen',
-          params: Type.Object({ id: Type.String() }),
+          params: byId,
           response: { 200: answerSchema(seen) },
         },
       },

@@ -7,7 +7,7 @@ import { pageOf, pageQuery, pagination } from '../../infra/http/page.ts';
 import { type Groups, groupChanges, groupDraft, groupTypes, memberRoles } from '../../modules/groups/index.ts';
 import { answerSchema, listSchema, nothingSchema, success } from './envelope.ts';
 import { groupView } from './group-view.ts';
-import type { Pieces } from './pieces.ts';
+import { byId, type Pieces } from './pieces.ts';
 
 const group = {
   id: Type.String(),
@@ -30,7 +30,6 @@ const searchQuery = Type.Object({
   page: pageQuery.properties.page,
   limit: pageQuery.properties.limit,
 });
-const byId = Type.Object({ id: Type.String() });
 
 /** Groups themselves; their members are in `members.routes.ts`. */
 export const groupRoutes =

@@ -6,7 +6,7 @@ import { nullable } from '../../infra/http/nullable.ts';
 import { pageOf, pageQuery, pagination } from '../../infra/http/page.ts';
 import { type Groups, memberRole, memberRoles, newMember } from '../../modules/groups/index.ts';
 import { listSchema, nothingSchema, success } from './envelope.ts';
-import type { Pieces } from './pieces.ts';
+import { byId, type Pieces } from './pieces.ts';
 
 const member = Type.Object(
   {
@@ -17,7 +17,6 @@ const member = Type.Object(
   },
   { additionalProperties: false },
 );
-const byId = Type.Object({ id: Type.String() });
 const byMember = Type.Object({ id: Type.String(), userId: Type.String() });
 
 /** Who belongs to a group: adding, removing, roles, joining and leaving. */

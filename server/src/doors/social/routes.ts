@@ -8,8 +8,6 @@ import type { Pieces } from './pieces.ts';
 import { sessionRoutes } from './sessions.routes.ts';
 import { blockRoutes, userRoutes } from './users.routes.ts';
 
-export type { Pieces } from './pieces.ts';
-
 export type SocialNeeds = AuthNeeds &
   PasswordNeeds &
   HealthNeeds &
