@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { sql as raw } from 'kysely';
 import { systemClock } from '../src/kernel/clock.ts';
-import { Groups } from '../src/modules/groups/index.ts';
+import { Groups, groupMigrations } from '../src/modules/groups/index.ts';
 import type { SignedIn } from '../src/modules/identity/index.ts';
 import { idOf, startServer } from './support/server.ts';
 
@@ -24,7 +25,7 @@ async function open(t: Parameters<typeof startServer>[0]) {
 }
 
 test('PUBLIC groups are found by the words of their titles, of the last its beginning, the newest first', async (t) => {
-  const { bob, call, make, find, titles } = await open(t);
+  const { ada, bob, call, make, find, titles } = await open(t);
   assert.deepEqual((await find('')).pagination, { page: 1, limit: 20, total: 0, totalPages: 0 });
   const moths = await make('Moth night');
   await make('Nightly builds, every Night');
@@ -39,6 +40,9 @@ test('PUBLIC groups are found by the words of their titles, of the last its begi
   assert.deepEqual(await titles('ight'), []);
   assert.deepEqual(await titles('cafe'), ['Café 会議']);
   assert.deepEqual(await titles('会'), ['Café 会議']);
+  await make('𐐷𐐷𐐷 moon');
+  assert.deepEqual(await titles('moon 𐐷𐐷'), ['𐐷𐐷𐐷 moon']);
+  await call(ada, 'DELETE', `groups/${(await find('query=moon')).found[0]?.id}`);
   assert.deepEqual(await titles('%'), []);
   assert.equal((await call(bob, 'GET', 'groups/public?query=%20')).status, 400);
   assert.deepEqual((await find('')).titles, ['Café 会議', 'Nightly builds, every Night', 'Moth night']);
@@ -89,4 +93,19 @@ test('a search for public groups counts to 1,000 and says when there may be more
     assert.deepEqual(titles, ['Crowd 1000', 'Crowd 999'], query);
     assert.deepEqual(pagination, { page: 1, limit: 2, total: 1_000, totalPages: 500, capped: true });
   }
+});
+
+test('groups that were PUBLIC before the words were kept are found after the migration', async (t) => {
+  const { server, make, titles } = await open(t);
+  await make('Moth night');
+  await make('Night owls', 'PRIVATE');
+  const { sql, log } = server.storage;
+  const migration = groupMigrations(sql.engine)['2026-11-20-95-public-groups'];
+  assert.ok(migration);
+  await log.write(async (transaction) => {
+    await raw`drop table group_words`.execute(transaction.sql);
+    await raw`drop index groups_public`.execute(transaction.sql);
+    await migration.up(transaction.sql);
+  });
+  assert.deepEqual(await titles('night'), ['Moth night']);
 });

@@ -56,15 +56,19 @@ const newest = sql<Found>`
 function withWords(words: readonly string[]): RawBuilder<Found> {
   const last = words.at(-1) ?? '';
   const whole = words.slice(0, -1).sort((left, right) => right.length - left.length);
-  const beginning = sql<boolean>`word >= ${last} and word < ${`${last}\u{10ffff}`}`;
-  const [first = beginning, ...others] = [...whole.map((word) => sql<boolean>`word = ${word}`), beginning];
-  const also = others.map(
-    (condition) => sql<boolean>`exists (select 1 from group_words w where w.group_id = d.group_id and ${condition})`,
+  const [first, ...others] = whole;
+  const driving = first === undefined ? sql`word >= ${last} and word < ${`${last}\u{10ffff}`}` : sql`word = ${first}`;
+  const also = others.map((word) => sql`w.word = ${word}`);
+  // Looked for among the words of the one group: no range of the index of words, which may be long.
+  if (first !== undefined) also.push(sql`substr(w.word, 1, ${[...last].length}) = ${last}`);
+  // A value and not `exists`, of which PostgreSQL would make a join with all groups that have the word.
+  const has = also.map(
+    (condition) => sql`(select 1 from group_words w where w.group_id = d.group_id and ${condition} limit 1) = 1`,
   );
   return sql<Found>`
-    with d as (select group_id from group_words where ${first} order by word, group_id desc limit ${lookedAt})
+    with d as (select group_id from group_words where ${driving} order by word, group_id desc limit ${lookedAt})
     select distinct group_id as id, (select count(*) from d) as looked from d
-    where ${sql.join([sql`1 = 1`, ...also], sql` and `)} order by id desc limit ${mostFound + 1}`;
+    where ${sql.join([sql`1 = 1`, ...has], sql` and `)} order by id desc limit ${mostFound + 1}`;
 }
 
 /** One that is PUBLIC no more since it was found is missing. */
