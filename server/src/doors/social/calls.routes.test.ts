@@ -234,7 +234,7 @@ test('[social:POST /calls/{id}/reject] a call is REJECTED when nobody is left wh
   assert.equal((await act(bob, id, 'join')).status, 404);
 });
 
-test('five actors and six acts on a call that rings, goes on and is over', async (t) => {
+test('threat S-4: five actors and six acts on a call that rings, goes on and is over', async (t) => {
   const { ada, bob, carol, dan, ask, start, act } = await open(t);
   const acts = ['read', 'join', 'leave', 'reject', 'end', 'join nothing'] as const;
   const one = (who: SignedIn | undefined, id: string, what: (typeof acts)[number]) => {
@@ -273,7 +273,7 @@ test('five actors and six acts on a call that rings, goes on and is over', async
   }
 });
 
-test('answers, rejections and an end at the same moment: one outcome, which everybody reads', async (t) => {
+test('threat S-4: answers, rejections and an end at the same moment: one outcome, which everybody reads', async (t) => {
   const { ada, bob, carol, start, act, read } = await open(t);
   for (let round = 0; round < 5; round += 1) {
     const id = await start(ada, bob, carol);
@@ -330,7 +330,7 @@ test('whom the caller has blocked meanwhile is not let in by an old invitation',
   assert.equal((await act(carol, id, 'join')).status, 403);
 });
 
-test('[social:rule Jitsi call flow] [social:rule Jitsi unique room and JWT per call] [social:rule Jitsi token user context] [social:rule call initiator is always moderator] [social:rule Jitsi token contains room name] [social:rule Jitsi token expires in 2 hours] the way in says exactly who, where and how long', async (t) => {
+test('[social:rule Jitsi call flow] [social:rule Jitsi unique room and JWT per call] [social:rule Jitsi token user context] [social:rule call initiator is always moderator] [social:rule Jitsi token contains room name] [social:rule Jitsi token expires in 2 hours] threat L-1: the way in says exactly who, where and how long', async (t) => {
   const { server, ada, bob, ask, act } = await open(t, jitsi);
   const begin = async () => dataOf(await ask('POST', ada, '', { type: 'VIDEO', participantIds: idsOf(bob) }));
   const begun = await begin();
@@ -391,7 +391,7 @@ test('acts on calls are limited by account, over REST and sockets together', asy
   await start(bob, ada);
 });
 
-test('no way in comes out of a key once the call is over, out of a group one was put out of, or past a block', async (t) => {
+test('threat L-1: no way in comes out of a key once the call is over, out of a group one was put out of, or past a block', async (t) => {
   const { server, ada, bob, carol, ask, start, act, block } = await open(t);
   const headers = { 'idempotency-key': 'key-00001' };
   const draft = { type: 'VIDEO', participantIds: idsOf(bob) };
