@@ -48,3 +48,15 @@ test('a change with nothing but unknown fields is refused; beside known ones the
   const { status, body } = await change(`groups/${group}`, { title: 'y', tilte: 'x' });
   assert.deepEqual([status, field(body['data'], 'title')], [200, 'y']);
 });
+
+test('an address that is none, or not for this method, says so', async (t) => {
+  const server = await startServer(t);
+  for (const [method, path] of [
+    ['GET', '/api/v1/grups'],
+    ['PUT', '/api/v1/groups'],
+  ] as const) {
+    const { status, body } = await server.call(method, path);
+    const message = `Nothing answers ${method} at this address: look at the path and the method`;
+    assert.deepEqual([status, body], [404, { success: false, message, code: 'NOT_FOUND' }]);
+  }
+});

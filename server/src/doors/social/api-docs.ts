@@ -64,7 +64,9 @@ async function makePage(routes: readonly RouteOptions[]): Promise<FastifyInstanc
       info: {
         title: 'Rendezvous',
         version,
-        description: 'Sign in with POST /api/v1/auth/login, then give the access token to “Authorize”.',
+        description:
+          'Make an account with POST /api/v1/auth/register, or sign in with POST /api/v1/auth/login. Copy `data.accessToken` ' +
+          'of the answer into “Authorize”, and again when it has expired. What to mend after a refusal stands in its `message`.',
       },
       components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
     },

@@ -26,7 +26,14 @@ const member = Type.Object(
 const withMembers = Type.Object({ ...group, members: Type.Array(member) }, { additionalProperties: false });
 const foundSchema = Type.Object({ ...group, memberCount: Type.Integer() }, { additionalProperties: false });
 const searchQuery = Type.Object({
-  query: Type.Optional(Type.String({ maxLength: 100, pattern: '\\S', 'x-fault': 'must not be empty' })),
+  query: Type.Optional(
+    Type.String({
+      maxLength: 100,
+      pattern: '\\S',
+      'x-fault': 'must not be empty',
+      description: 'Words of the title, of the last one its beginning; without it all of them',
+    }),
+  ),
   page: pageQuery.properties.page,
   limit: pageQuery.properties.limit,
 });

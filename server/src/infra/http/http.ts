@@ -66,7 +66,10 @@ export function createHttp(options: HttpOptions): Http {
   });
   app.setValidatorCompiler(compileWorded);
   app.setErrorHandler(fail);
-  app.setNotFoundHandler((request, reply) => fail(new Refusal(commonErrors.NOT_FOUND), request, reply));
+  app.setNotFoundHandler((request, reply) => {
+    const message = `Nothing answers ${request.method} at this address: look at the path and the method`;
+    return fail(new Refusal(commonErrors.NOT_FOUND, { message }), request, reply);
+  });
   const routes = new Set<string>();
   app.addHook('onRoute', ({ method, url }) => {
     for (const one of [method].flat()) if (one !== 'HEAD' && one !== 'OPTIONS') routes.add(`${one} ${url}`);

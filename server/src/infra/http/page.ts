@@ -1,14 +1,16 @@
 import { Type } from 'typebox';
 import type { Page } from '../../kernel/page.ts';
 
-const wholeNumber = Type.String({ pattern: '^[1-9]\\d{0,8}$', 'x-fault': 'must be a whole number from 1 on' });
+const wholeNumber = (description: string) =>
+  Type.String({ pattern: '^[1-9]\\d{0,8}$', 'x-fault': 'must be a whole number from 1 on', description });
+const place = (description: string) => Type.String({ minLength: 1, maxLength: 64, description });
 
 /** Query of every list: pages are counted from 1, a limit above 100 counts as 100. */
 export const pageQuery = Type.Object({
-  page: Type.Optional(wholeNumber),
-  limit: Type.Optional(wholeNumber),
-  before: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
-  after: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+  page: Type.Optional(wholeNumber('Which page: 1 is the first, and what is shown without it')),
+  limit: Type.Optional(wholeNumber('How many on a page: 20 without it, 100 at most')),
+  before: Type.Optional(place('Instead of a page: what is older than the one with this id')),
+  after: Type.Optional(place('Instead of a page: what is newer than the one with this id')),
 });
 
 /** The same for lists that have pages by their number only. */
