@@ -56,9 +56,10 @@ test('threat G-3: known and unknown accounts are told apart neither by the answe
     }
   }
   assert.equal(answers.size, 1, [...answers].join(' | '));
-  // By turns, so that a busy machine slows both; measured alone they differ by less than a twentieth.
+  // By turns, so that a busy machine slows both; measured alone they differ by less than a twentieth. Without a hash for
+  // the unknown it would be ten times.
   const ratio = median(times.known) / median(times.unknown);
-  assert.ok(ratio > 0.75 && ratio < 1.33, `${median(times.known)} ms and ${median(times.unknown)} ms`);
+  assert.ok(ratio > 0.5 && ratio < 2, `${median(times.known)} ms and ${median(times.unknown)} ms`);
 });
 
 const forged = (n: number): Record<string, string> => ({
