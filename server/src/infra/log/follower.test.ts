@@ -110,6 +110,14 @@ test(`${engine}: of two under one name only one takes a row, whoever is quicker`
   assert.deepEqual([...one.failures, ...two.failures], []);
 });
 
+test(`${engine}: whoever begins where another has come already says so`, async (t) => {
+  const database = await open(t);
+  const head = await write(database.log, 't');
+  for (const { follower } of [follow(t, database), follow(t, database)]) {
+    assert.equal(await follower.reach(head, 2_000), true);
+  }
+});
+
 test(`${engine}: it hears by itself of what nobody told it`, async (t) => {
   const database = await open(t);
   const taken = Promise.withResolvers<void>();

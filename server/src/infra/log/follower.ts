@@ -149,6 +149,7 @@ export class Follower {
     }
     this.#from = stored?.seq ?? 0;
     this.#cursor = this.#from;
+    this.#tellReached();
   }
 
   async #step(upTo: number): Promise<void> {
