@@ -22,8 +22,12 @@ export class LastRows {
   note(key: number, seq: number): void {
     this.#rows.delete(key);
     this.#rows.set(key, seq);
+    if (this.#rows.size > this.#capacity) this.#forgetOldest();
+  }
+
+  #forgetOldest(): void {
     const [oldest] = this.#rows;
-    if (this.#rows.size <= this.#capacity || oldest === undefined) return;
+    if (oldest === undefined) return;
     this.#rows.delete(oldest[0]);
     this.#forgotten = oldest[1];
   }
