@@ -10,7 +10,7 @@ export const groupErrors = errorTable({
   NOT_BELOW: { kind: 'forbidden', message: 'The owner cannot be removed, and an admin only by the owner' },
   OWNER_HANDS_OVER: { kind: 'conflict', message: 'A group has one owner: make somebody else the owner, or leave' },
   NOT_A_MEMBER: { kind: 'forbidden', message: 'You are not a member of this group' },
-  NOT_OPEN: { kind: 'forbidden', message: 'Only the owner or an admin can add members to this group' },
+  NOT_OPEN: { kind: 'forbidden', message: 'This group cannot be joined; its owner or an admin adds members' },
   WAS_REMOVED: {
     kind: 'forbidden',
     message: 'You were removed from this group; its owner or an admin can add you again',
