@@ -19,7 +19,9 @@ const { version }: { version: string } = JSON.parse(readFileSync(new URL('../pac
 /** The command line. */
 export function buildProgram(): Command {
   const program = new Command('rendezvous')
-    .description('One self-hosted program where people meet: messages and groups from one event log.')
+    .description(
+      'One self-hosted program where people meet: messages, groups, presence, calls and push from one event log.',
+    )
     .version(version, '-V, --version', 'print the version')
     .showHelpAfterError('Add --help to see how it is used.')
     .addHelpText(
