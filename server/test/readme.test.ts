@@ -41,6 +41,13 @@ test('the commands of the first message work as pasted, also a second time', asy
   assert.equal([...stdout.matchAll(/^Omar reads: Hello, Omar$/gm)].length, 2, stdout);
 });
 
+test('where the server refuses, the first message says why in its words, and ends', async (t) => {
+  const { url } = await startServer(t, { ...asInstalled, RATE_LIMIT_AUTH: '1/900' });
+  const printed = await paste(`exec 2>&1\n${pasted.join('\n')}`, { SOCIAL_PORT: new URL(url).port });
+  assert.match(printed, /^Too many /m);
+  assert.doesNotMatch(printed, /TypeError|SyntaxError/);
+});
+
 /** What a shell prints, which ends with all that it started: a client left in the background would keep its output open. */
 async function paste(commands: string, environment: Record<string, string>): Promise<string> {
   const shell = spawn('bash', ['-c', commands], {
