@@ -18,7 +18,7 @@ test('what npm pack makes is installed, and the plain example compiles under str
   t.after(() => rm(folder, { recursive: true, force: true }));
   const readme = await readFile(join(root, 'sdk/typescript/README.md'), 'utf8');
   const [line] = /^npm pack --workspace .*$/m.exec(readme) ?? [];
-  const [, plain] = /## Plain\n\n```ts\n(.*?)```/s.exec(readme) ?? [];
+  const [, plain] = /## Plain\n.*?```ts\n(.*?)```/s.exec(readme) ?? [];
   assert.ok(line !== undefined && plain !== undefined);
   const [command = '', ...args] = line.replace(/\.\.$/, folder).split(' ');
   await run(command, args, { cwd: root });
@@ -33,12 +33,15 @@ test('what npm pack makes is installed, and the plain example compiles under str
   const server = await startServer(t);
   const [ada] = await server.people(1);
   const { key } = await server.app.identity.createKey({ name: 'a back end', scopes: ['push:send', 'push:read'] });
-  await writeFile(join(folder, 'plain.ts'), plain.replace('http://localhost:3000', server.url));
+  const example = plain.replace('http://localhost:3000', server.url);
+  await writeFile(join(folder, 'plain.ts'), example);
+  await writeFile(join(folder, 'plain.mjs'), example);
   const types = ['--typeRoots', join(root, 'node_modules/@types'), '--types', 'node'];
   const strict = ['--strict', '--noPropertyAccessFromIndexSignature', '--exactOptionalPropertyTypes', '--skipLibCheck'];
   const modules = ['--module', 'nodenext', '--target', 'es2023'];
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  await run(process.execPath, [tsc, ...modules, ...strict, ...types, 'plain.ts'], { cwd: folder });
+  await run(process.execPath, [tsc, ...modules, ...strict, ...types, '--noEmit', 'plain.ts'], { cwd: folder });
   const env = { ...process.env, RENDEZVOUS_KEY: key };
-  await run(process.execPath, ['plain.js', ada?.principal.id ?? ''], { cwd: folder, env });
+  const { stdout } = await run(process.execPath, ['plain.mjs', ada?.principal.id ?? ''], { cwd: folder, env });
+  assert.equal(stdout, 'saved\n');
 });
