@@ -80,7 +80,7 @@ async function makePage(routes: readonly RouteOptions[]): Promise<FastifyInstanc
   });
   for (const route of routes) {
     const { method, url, schema = {} } = route;
-    app.route({ method, url, schema: described(schema, url, route), handler: nothing });
+    app.route({ method, url, schema: described(forReaders(schema), url, route), handler: nothing });
   }
   app.get(`${root}-json`, { schema: { hide: true } }, async () => app.swagger());
   await app.ready();
@@ -88,6 +88,10 @@ async function makePage(routes: readonly RouteOptions[]): Promise<FastifyInstanc
 }
 
 const nothing = async (): Promise<void> => {};
+
+/** Without the words for what breaks a pattern or format, which are for our own refusals and no keyword of OpenAPI. */
+const forReaders = (schema: FastifySchema): FastifySchema =>
+  JSON.parse(JSON.stringify(schema, (key, value) => (key === 'x-fault' ? undefined : value)));
 
 /** A route's schema with what follows from where it stands and who may use it. What is of no API has no tag. */
 function described(schema: FastifySchema, url: string, route: RouteOptions): FastifySchema {

@@ -14,7 +14,10 @@ const loginBody = Type.Object(
   },
   { examples: [{ email: 'lin@example.org', password: 'Correct-Horse-1' }] },
 );
-const refreshBody = Type.Object({ refreshToken: Type.String({ minLength: 1, maxLength: 4_096 }) });
+const refreshBody = Type.Object(
+  { refreshToken: Type.String({ minLength: 1, maxLength: 4_096 }) },
+  { examples: [{ refreshToken: 'data.refreshToken of the last answer' }] },
+);
 const tokens = Type.Object(
   { accessToken: Type.String(), refreshToken: Type.String() },
   { additionalProperties: false },

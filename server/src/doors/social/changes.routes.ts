@@ -75,7 +75,7 @@ const reactionRoutes =
           summary: 'Take a reaction back',
           params: byId,
           querystring: Type.Partial(reactionDraft),
-          body: Type.Optional(Type.Union([Type.Partial(reactionDraft), Type.Null()])),
+          body: Type.Optional(Type.Union([Type.Partial(reactionDraft), Type.Null()], { examples: [{ emoji: '👍' }] })),
           response: { 200: nothingSchema },
         },
       },

@@ -12,7 +12,7 @@ import {
 import { nothingSchema, success } from './envelope.ts';
 import type { Pieces } from './pieces.ts';
 
-const forgotBody = Type.Object({ email: Registration.properties.email });
+const forgotBody = Type.Object({ email: Registration.properties.email }, { examples: [{ email: 'lin@example.org' }] });
 const underWay = 'If there is an account with this email, a code is on its way';
 const noMail =
   'This server sends no mail. Whoever runs it makes a code with: rendezvous user reset EMAIL. It works at POST /auth/reset';

@@ -14,7 +14,7 @@ const searchQuery = Type.Object({
   ...numberedPages.properties,
 });
 const presence = Type.Object({ isOnline: Type.Boolean(), lastSeen: Type.String() }, { additionalProperties: false });
-const newRole = Type.Object({ role: Type.Enum(roles) });
+const newRole = Type.Object({ role: Type.Enum(roles) }, { examples: [{ role: 'MANAGER' }] });
 const withRole = Type.Object({ id: Type.String(), role: Type.String() }, { additionalProperties: false });
 
 const searchRoute =

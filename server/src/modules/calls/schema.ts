@@ -17,12 +17,15 @@ const nothing = Type.Null();
 const id = Type.String({ minLength: 1, maxLength: 64 });
 
 /** Who is called: these people, the members of a group, or both. */
-export const callDraft = Type.Object({
-  type: Type.Unsafe<CallType>(Type.Union(callTypes.map((type) => Type.Literal(type)))),
-  participantIds: Type.Optional(Type.Union([Type.Array(id, { maxItems: 2 * mostCalled }), nothing])),
-  groupId: Type.Optional(Type.Union([id, nothing])),
-  clientId: Type.Optional(Type.Union([clientKey, nothing])),
-});
+export const callDraft = Type.Object(
+  {
+    type: Type.Unsafe<CallType>(Type.Union(callTypes.map((type) => Type.Literal(type)))),
+    participantIds: Type.Optional(Type.Union([Type.Array(id, { maxItems: 2 * mostCalled }), nothing])),
+    groupId: Type.Optional(Type.Union([id, nothing])),
+    clientId: Type.Optional(Type.Union([clientKey, nothing])),
+  },
+  { examples: [{ type: 'VIDEO', participantIds: ['01a1f882-7bfe-71a4-985d-bffc948debe8'] }] },
+);
 export type CallDraft = Static<typeof callDraft>;
 
 /** Times in milliseconds since 1970; `room` is the name of the call's Jitsi room. */

@@ -77,11 +77,14 @@ const statusMessage = Type.String({
 });
 
 /** What an owner may change; `null` empties a field, what is missing stays. */
-export const ProfileChange = Type.Object({
-  username: Type.Optional(username),
-  avatar: Type.Optional(Type.Union([picture, Type.Null()])),
-  statusMessage: Type.Optional(Type.Union([statusMessage, Type.Null()])),
-});
+export const ProfileChange = Type.Object(
+  {
+    username: Type.Optional(username),
+    avatar: Type.Optional(Type.Union([picture, Type.Null()])),
+    statusMessage: Type.Optional(Type.Union([statusMessage, Type.Null()])),
+  },
+  { examples: [{ statusMessage: 'Busy' }] },
+);
 export type ProfileChange = Static<typeof ProfileChange>;
 export const checkProfileChange = compileCheck(ProfileChange);
 
@@ -107,19 +110,25 @@ export const Credentials = Type.Object({
 export type Credentials = Static<typeof Credentials>;
 export const checkCredentials = compileCheck(Credentials);
 
-export const PasswordChange = Type.Object({
-  currentPassword: Type.String({ minLength: 1, maxLength: 128 }),
-  newPassword: password,
-});
+export const PasswordChange = Type.Object(
+  {
+    currentPassword: Type.String({ minLength: 1, maxLength: 128 }),
+    newPassword: password,
+  },
+  { examples: [{ currentPassword: 'Correct-Horse-1', newPassword: 'Battery-Staple-2' }] },
+);
 export type PasswordChange = Static<typeof PasswordChange>;
 export const checkPasswordChange = compileCheck(PasswordChange);
 
 /** `code`: what `resetCode` made for this email. */
-export const PasswordReset = Type.Object({
-  email: claimedEmail,
-  code: Type.String({ minLength: 1, maxLength: 64 }),
-  password,
-});
+export const PasswordReset = Type.Object(
+  {
+    email: claimedEmail,
+    code: Type.String({ minLength: 1, maxLength: 64 }),
+    password,
+  },
+  { examples: [{ email: 'lin@example.org', code: '7K2M-9QXT-4WPD-HR6A', password: 'Battery-Staple-2' }] },
+);
 export type PasswordReset = Static<typeof PasswordReset>;
 export const checkPasswordReset = compileCheck(PasswordReset);
 

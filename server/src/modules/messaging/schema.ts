@@ -39,10 +39,13 @@ export const messageDraft = Type.Object(
 export type MessageDraft = Static<typeof messageDraft>;
 
 /** What of a message its sender may change. */
-export const messageEdit = Type.Object({ content });
+export const messageEdit = Type.Object({ content }, { examples: [{ content: 'Hello, Omar!' }] });
 
 /** 32 bytes hold every emoji that Unicode recommends; which texts are one is checked where it is added. */
-export const reactionDraft = Type.Object({ emoji: Type.String({ minLength: 1, maxLength: 32 }) });
+export const reactionDraft = Type.Object(
+  { emoji: Type.String({ minLength: 1, maxLength: 32 }) },
+  { examples: [{ emoji: '👍' }] },
+);
 
 /** How many have reacted to a message with this emoji; `mine`: whether its reader is one of them, where one reader asks. */
 export type Reaction = Readonly<{ emoji: string; count: number; mine?: boolean }>;

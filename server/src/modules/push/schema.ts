@@ -18,14 +18,22 @@ const what = {
   durable: Type.Optional(Type.Boolean()),
 };
 
+const someId = '01a1f882-7bfe-71a4-985d-bffc948debe8';
+
 /** A push to one account; with `durable` it waits for who is away. */
-export const pushDraft = Type.Object({ userId, ...what });
+export const pushDraft = Type.Object(
+  { userId, ...what },
+  { examples: [{ userId: someId, event: 'order-shipped', message: { order: 7 } }] },
+);
 
 /** The same to several. */
-export const manyDraft = Type.Object({
-  userIds: Type.Array(userId, { minItems: 1, maxItems: mostReceivers }),
-  ...what,
-});
+export const manyDraft = Type.Object(
+  {
+    userIds: Type.Array(userId, { minItems: 1, maxItems: mostReceivers }),
+    ...what,
+  },
+  { examples: [{ userIds: [someId], event: 'order-shipped', message: { order: 7 } }] },
+);
 export type ManyDraft = Static<typeof manyDraft>;
 
 /** What a service key must have to push, and to ask who is connected. */
