@@ -31,7 +31,14 @@ export async function buildLive(ground: Ground, { replayWith }: LiveOptions): Pr
   const cursors = new Cursors({ sql, log, feedsOf: (account) => delivery.feedsOf(account), onFailure });
   const perAccount = config.RATE_LIMITS === 'off' ? Number.POSITIVE_INFINITY : config.SOCKETS_PER_ACCOUNT;
   const hub = new Hub({ log, delivery, replay, cursors, replayMax: config.REPLAY_MAX, perAccount });
-  log.committed = (rows) => bus.announce(rows);
+  log.committed = (rows) => {
+    try {
+      bus.announce(rows);
+    } catch (error) {
+      // They are committed, and their writers must hear so; the delivery loop finds them by itself.
+      onFailure(error);
+    }
+  };
   bus.onAnnounced((rows) => delivery.take(rows));
   bus.onSignal((signal) => delivery.signal(signal));
   return { gate, recent, delivery, cursors, hub };

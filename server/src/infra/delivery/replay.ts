@@ -67,7 +67,7 @@ export class Replay {
   async catchUp(feed: Feed, limit = Number.POSITIVE_INFINITY): Promise<Skipped | null> {
     try {
       feed.unload();
-      feed.load(await this.#log.intervals(feed.reader.account, feed.cursor));
+      feed.load(await this.#inTurn(() => this.#log.intervals(feed.reader.account, feed.cursor)));
       let left = limit;
       let waits = feed.outlet.buffered() > muchWaiting;
       while (!feed.ended) {
@@ -99,13 +99,15 @@ export class Replay {
   }
 
   async #inTurn<Result>(act: () => Promise<Result>): Promise<Result> {
-    if (this.#running >= atOnce) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    this.#running += 1;
+    if (this.#running < atOnce) this.#running += 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     try {
       return await untilAnswered(act);
     } finally {
-      this.#running -= 1;
-      this.#waiting.shift()?.();
+      // The place goes on to the next that waits: whoever comes in between would be one too many.
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#running -= 1;
+      else next();
     }
   }
 

@@ -1,4 +1,4 @@
-import { Refusal } from '../../kernel/errors.ts';
+import { commonErrors, Refusal } from '../../kernel/errors.ts';
 import { ConnectionLost } from '../sql/sql.ts';
 
 type Waiting<Draft, Verdict> = {
@@ -9,6 +9,8 @@ type Waiting<Draft, Verdict> = {
 
 /** Drafts of one set at the most. */
 const setLimit = 500;
+/** Drafts that may wait for a set; the next is refused at once: a database that says nothing must not fill the memory. */
+const waitingLimit = 10_000;
 /** Sets under way: while one is being handed out here, the database writes the other. */
 const setsAtOnce = 2;
 
@@ -30,6 +32,7 @@ export class Gathering<Draft, Verdict> {
   }
 
   submit(draft: Draft): Promise<Verdict> {
+    if (this.#waiting.length >= waitingLimit) return Promise.reject(new Refusal(commonErrors.UNAVAILABLE));
     return new Promise((resolve, reject) => {
       this.#waiting.push({ draft, resolve, reject });
       this.#schedule();
@@ -64,7 +67,11 @@ export class Gathering<Draft, Verdict> {
       if (!(error instanceof ConnectionLost)) return this.#refuse(set, error);
       // Both sets under way have lost it, and must keep their order.
       await before;
-      await this.#settle(set).catch((again) => this.#refuse(set, again));
+      await this.#settle(set).catch((again) => {
+        // There is no database now: those behind would each wait as long to hear the same.
+        if (again instanceof ConnectionLost) for (const { reject } of this.#waiting.splice(0)) reject(again);
+        return this.#refuse(set, again);
+      });
     }
   }
 

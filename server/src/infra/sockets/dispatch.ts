@@ -60,6 +60,7 @@ export async function dispatch(
 ): Promise<void> {
   const taken = rate.take(Date.now());
   if (taken === 'ignored') return;
+  let reply: Reply;
   try {
     if (taken === 'refused') throw new Refusal(commonErrors.RATE_LIMITED);
     if (bytes > bounds.frame) {
@@ -70,11 +71,19 @@ export async function dispatch(
     const handler = typeof event === 'string' ? door.events.get(event) : undefined;
     if (handler === undefined) throw new Refusal(commonErrors.INVALID_INPUT, { message: 'There is no such event' });
     const result = await handler(connection, input);
-    acknowledge?.({ success: true, data: result() });
+    if (acknowledge === undefined) return;
+    reply = { success: true, data: result() };
   } catch (error) {
-    const wire = door.errorOf(error);
-    if (acknowledge === undefined)
+    reply = { success: false, ...door.errorOf(error) };
+  }
+  try {
+    if (acknowledge !== undefined) acknowledge(reply);
+    else if (!reply.success) {
+      const { success: _, ...wire } = reply;
       connection.emit('error', { ...wire, event: typeof event === 'string' ? event.slice(0, 64) : null });
-    else acknowledge({ success: false, ...wire });
+    }
+  } catch {
+    // Who cannot be answered comes back and asks again; what was done stays done.
+    connection.feed.cut('write failed');
   }
 }

@@ -53,7 +53,8 @@ export function openPool(
     connectionTimeoutMillis: Math.min(connectWithin, options.answerWithin ?? answerWithin),
     keepAlive: true,
     keepAliveInitialDelayMillis: probeAfter,
-    ...(limited ? { query_timeout: options.answerWithin ?? answerWithin } : {}),
+    // Counted from when it was sent: on a pipeline it may wait for one that takes its full time.
+    ...(limited ? { query_timeout: (options.answerWithin ?? answerWithin) * (pipeline ? 2 : 1) } : {}),
   });
   // A connection that breaks while idle is replaced by the pool; without a listener it would end the process.
   pool.on('error', () => {});

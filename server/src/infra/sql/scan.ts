@@ -18,6 +18,8 @@ type Working = Waiting & { timer: NodeJS.Timeout };
 const queueLimit = 256;
 /** One long scan must not hold up all others; more threads than processors would only share them. */
 const threads = 2;
+/** Threads that were given up may still work on their statements; with more of them everybody waits. */
+const abandonedAtMost = 2;
 
 /**
  * The threads that run statements whose cost grows with the data, so that the event loop stays free; the second starts
@@ -29,13 +31,14 @@ export class ScanThreads {
   readonly #queue: Waiting[] = [];
   readonly #idle: Worker[] = [];
   readonly #working = new Map<Worker, Working>();
+  readonly #abandoned = new Set<Worker>();
 
   constructor(path: string) {
     this.#path = path;
   }
 
   run(query: CompiledQuery): Promise<unknown[]> {
-    if (this.#queue.length >= queueLimit) {
+    if (this.#queue.length >= queueLimit || this.#abandoned.size > abandonedAtMost) {
       return Promise.reject(new Refusal(commonErrors.UNAVAILABLE, { message: 'Too many searches wait, please retry' }));
     }
     return new Promise((resolve, reject) => {
@@ -47,7 +50,8 @@ export class ScanThreads {
 
   async close(): Promise<void> {
     for (const waiting of this.#queue.splice(0)) waiting.reject(new Refusal(commonErrors.UNAVAILABLE));
-    await Promise.all([...this.#idle, ...this.#working.keys()].map((worker) => worker.terminate()));
+    const all = [...this.#idle, ...this.#working.keys(), ...this.#abandoned];
+    await Promise.all(all.map((worker) => worker.terminate()));
   }
 
   #next(): void {
@@ -81,6 +85,8 @@ export class ScanThreads {
     const idle = this.#idle.indexOf(worker);
     if (idle >= 0) this.#idle.splice(idle, 1);
     this.#release(worker)?.reject(new Refusal(commonErrors.UNAVAILABLE, { message }));
+    this.#abandoned.add(worker);
+    worker.once('exit', () => this.#abandoned.delete(worker));
     void worker.terminate();
     this.#next();
   }

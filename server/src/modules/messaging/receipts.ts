@@ -47,7 +47,7 @@ export class Receipts {
     const hidden = await this.#isHidden(account, message.sender);
     await this.#raise(principal, topic, { seq: message.seq, status, hidden: hidden && message.groupId === null });
     if (status === 'SEEN') this.#tellReader(principal, message);
-    if (!hidden) await this.#signals.add(message, topic, principal);
+    if (!hidden) await this.#tellSender(message, topic, principal);
     return status;
   }
 
@@ -82,9 +82,13 @@ export class Receipts {
     for (const message of newest) {
       if (told.has(message.sender)) continue;
       told.add(message.sender);
-      if (!(await this.#isHidden(principal.account, message.sender)))
-        await this.#signals.add(message, topic, principal);
+      if (!(await this.#isHidden(principal.account, message.sender))) await this.#tellSender(message, topic, principal);
     }
+  }
+
+  /** What is stored is not refused because its sender could not be told. */
+  async #tellSender(message: Message, topic: number, reader: Principal): Promise<void> {
+    await this.#signals.add(message, topic, reader).catch(() => {});
   }
 
   /** On their other devices it is unread no more. */
