@@ -72,3 +72,21 @@ test('two sets that lose one connection are written again in their order', async
   assert.deepEqual([await first, await second], [1, 2]);
   assert.deepEqual(sets, [[1], [2], [1], [2]]);
 });
+
+test('who comes behind ten thousand that wait is refused at once; when there is no database, all who wait are', async () => {
+  const sets: (() => void)[] = [];
+  const gathering = new Gathering<number, number>(
+    () => new Promise((_, reject) => sets.push(() => reject(new ConnectionLost(new Error('reset'))))),
+  );
+  const first = Promise.allSettled([gathering.submit(0)]);
+  await new Promise((resolve) => setImmediate(resolve));
+  const waiting = Promise.allSettled(Array.from({ length: 10_500 }, (_, n) => gathering.submit(n)));
+  const refused = (settled: readonly PromiseSettledResult<number>[]) =>
+    settled.filter((one) => one.status === 'rejected' && one.reason instanceof Refusal).length;
+  assert.equal(refused(await Promise.allSettled([gathering.submit(1)])), 1);
+  for (let tries = 0; tries < 20; tries += 1) {
+    for (const end of sets.splice(0)) end();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.deepEqual([refused(await first), refused(await waiting)], [1, 10_500]);
+});
