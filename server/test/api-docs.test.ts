@@ -1,5 +1,7 @@
 // The page about the API and what it is made of, for both doors.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import test, { type TestContext } from 'node:test';
 import { openBrowser, skip } from './support/browser.ts';
 import { startServer } from './support/server.ts';
@@ -130,4 +132,31 @@ test('production has no such page unless it is switched on', async (t) => {
   }
   const { operations } = await open(t, { ...production, API_DOCS: 'on' });
   assert.ok(operations.length > 40);
+});
+
+test('the files of the page are the only thing below its address, answered once each without keeping them', async (t) => {
+  const server = await startServer(t);
+  for (const path of [
+    '/api/docs/..%2fv1/auth/me',
+    '/api/docs/nothing',
+    '/api/docs/static/../../v1/groups',
+    '/api/docs/json/',
+  ]) {
+    const { status, body } = await server.call('GET', path);
+    assert.ok(status === 404 || status === 401, `${path}: ${status}`);
+    assert.equal(body['success'], false);
+  }
+  const { port } = new URL(server.url);
+  const socket = connect(Number(port), '127.0.0.1');
+  t.after(() => socket.destroy());
+  socket.end('GET /api/docs/static/swagger-ui-bundle.js HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+  const [head] = (await once(socket, 'data')) as [Buffer];
+  assert.match(head.toString(), /^HTTP\/1.1 200 /);
+  assert.match(head.toString(), /\r\nconnection: close\r\n/i);
+  const before = process.memoryUsage.rss();
+  const stalled = connect(Number(port), '127.0.0.1').pause();
+  t.after(() => stalled.destroy());
+  stalled.write('GET /api/docs/static/swagger-ui-bundle.js HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(300));
+  for (let n = 0; n < 20; n += 1) assert.equal((await server.call('GET', '/api/v1/health')).status, 200);
+  assert.ok(process.memoryUsage.rss() - before < 300_000_000, 'three hundred answers that nobody reads');
 });

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import type { FastifyInstance, FastifyReply, FastifyRequest, FastifySchema, RouteOptions } from 'fastify';
 import { needsToken } from '../../infra/http/guard.ts';
 
@@ -25,37 +25,65 @@ const refusals = {
 
 const root = '/api/docs';
 
+/** One file of the page, as it is answered each time. */
+type File = Readonly<{ type: string; content: Buffer }>;
+
 /**
  * The page about the API at `/api/docs`, and what it shows as OpenAPI at `/api/docs-json`: made of the schemas that check
  * and write every request. Must be called before the routes are made.
  *
  * It is made when somebody asks: its code takes longer to load than the server to start, and with what it keeps in
- * memory every request to a server whose page nobody reads took a fifth longer.
+ * memory every request to a server whose page nobody reads took a fifth longer. What is left of it is its files.
  */
 export function describeApi(app: FastifyInstance): void {
   const routes: RouteOptions[] = [];
   app.addHook('onRoute', (route) => {
     if (route.method !== 'HEAD' && !route.url.startsWith(root)) routes.push(route);
   });
-  let making: Promise<FastifyInstance> | undefined;
-  const answer = async ({ raw }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
-    making ??= makePage(routes);
-    const { statusCode, headers, rawPayload } = await (await making).inject({ url: raw.url ?? root });
-    if (statusCode !== 404) return reply.code(statusCode).headers(headers).send(rawPayload);
+  let making: Promise<ReadonlyMap<string, File>> | undefined;
+  const made = (): Promise<ReadonlyMap<string, File>> => {
+    making ??= makeFiles(routes).catch((error) => {
+      making = undefined;
+      throw error;
+    });
+    return making;
+  };
+  const answer = async ({ url }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
+    const file = (await made()).get(url.split('?', 1)[0] ?? '');
+    if (file !== undefined) return reply.type(file.type).send(file.content);
     reply.callNotFound();
     return undefined;
   };
   for (const url of [root, `${root}/*`, `${root}-json`]) app.get(url, answer);
 }
 
-/** A server that never listens: the routes as they are described, and the page that shows them. */
-async function makePage(routes: readonly RouteOptions[]): Promise<FastifyInstance> {
-  const [{ fastify }, { default: swagger }, { default: page }] = await Promise.all([
-    import('fastify'),
+/** Everything that the page is made of, by its path: asked for once, of a server that never listens. */
+async function makeFiles(routes: readonly RouteOptions[]): Promise<ReadonlyMap<string, File>> {
+  const { fastify } = await import('fastify');
+  const app = fastify({ exposeHeadRoutes: false });
+  const paths = new Set<string>();
+  app.addHook('onRoute', ({ url }) => {
+    if (url.startsWith(root) && !/[*:]/.test(url)) paths.add(url);
+  });
+  await addPage(app, routes);
+  for (const name of readdirSync(new URL('static/', import.meta.resolve('@fastify/swagger-ui')))) {
+    paths.add(`${root}/static/${name}`);
+  }
+  const files = new Map<string, File>();
+  for (const path of paths) {
+    const { statusCode, headers, rawPayload } = await app.inject({ url: path });
+    if (statusCode === 200) files.set(path, { type: String(headers['content-type']), content: rawPayload });
+  }
+  await app.close();
+  return files;
+}
+
+/** The routes as they are described, and the page that shows them. */
+async function addPage(app: FastifyInstance, routes: readonly RouteOptions[]): Promise<void> {
+  const [{ default: swagger }, { default: page }] = await Promise.all([
     import('@fastify/swagger'),
     import('@fastify/swagger-ui'),
   ]);
-  const app = fastify({ exposeHeadRoutes: false });
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => JSON.stringify);
   await app.register(swagger, {
@@ -80,14 +108,11 @@ async function makePage(routes: readonly RouteOptions[]): Promise<FastifyInstanc
   });
   for (const route of routes) {
     const { method, url, schema = {} } = route;
-    app.route({ method, url, schema: described(forReaders(schema), url, route), handler: nothing });
+    app.route({ method, url, schema: described(forReaders(schema), url, route), handler: async () => {} });
   }
   app.get(`${root}-json`, { schema: { hide: true } }, async () => app.swagger());
   await app.ready();
-  return app;
 }
-
-const nothing = async (): Promise<void> => {};
 
 /** Without the words for what breaks a pattern or format, which are for our own refusals and no keyword of OpenAPI. */
 const forReaders = (schema: FastifySchema): FastifySchema =>

@@ -19,7 +19,9 @@ export async function findPeople(parts: Parts, text: string, page: Page): Promis
 }
 
 async function byEmail({ reads }: Parts, text: string): Promise<{ people: Person[]; capped: boolean }> {
-  return { people: peopleOf(await reads.accountByEmail.get(emailKey(text))), capped: false };
+  // PostgreSQL takes no NUL in a text, and no address has one.
+  const found = text.includes('\0') ? undefined : await reads.accountByEmail.get(emailKey(text));
+  return { people: peopleOf(found), capped: false };
 }
 
 async function byUsername({ sql, reads }: Parts, text: string): Promise<{ people: Person[]; capped: boolean }> {
