@@ -177,6 +177,9 @@ test('[social:GET /users] [social:rule search users by username or email] finds 
   const house = await openUsers(t);
   const { call, ask, ada, bob, identity } = house;
   assert.equal((await call('GET', '/api/v1/users?query=ada')).status, 401);
+  for (const nonsense of ['a%40%00', '%00', '%00%40']) {
+    assert.equal((await ask(ada, 'GET', `/users?query=${nonsense}`)).status, 200, nonsense);
+  }
   const found = async (query: string) => (await ask(ada, 'GET', `/users?query=${encodeURIComponent(query)}`)).body;
   assert.deepEqual(await found('THE_B'), {
     success: true,

@@ -54,6 +54,13 @@ test('what no endpoint has is refused, however alike it looks', async (t) => {
     assert.match(await refusal(open(t, server, path)), /404/, path);
 });
 
+test('a dot in a path is a dot', async (t) => {
+  const server = await openSockets(t);
+  addRooms(server, '/ws/v1.0/:room');
+  assert.match(await refusal(open(t, server, '/ws/v1x0/1')), /404/);
+  assert.deepEqual(await heard(open(t, server, '/ws/v1.0/1')), { path: '/ws/v1.0/:room', query: {}, params: { room: '1' } });
+});
+
 test('origins that are not listed, and more connections than may wait, are refused at every endpoint', async (t) => {
   const { hold, asked, answer } = held();
   const server = await openSockets(t, { origins: ['https://a.example'], waiting: 1, hold });
