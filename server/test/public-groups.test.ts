@@ -95,6 +95,27 @@ test('a search for public groups counts to 1,000 and says when there may be more
   }
 });
 
+test('a search that looked at part of the groups with a word says so, also when it found none of them', async (t) => {
+  const { server, make, find } = await open(t);
+  await make('Crowd moth');
+  const words = (from: number, upTo: number) => raw`
+    insert into group_words (word, group_id)
+    with recursive n (id) as (select ${from} + 0 union all select id + 1 from n where id < ${upTo})
+    select 'crowd', id from n`;
+  const put = (from: number, upTo: number) =>
+    server.storage.log.write(async (transaction) => {
+      await words(from, upTo).execute(transaction.sql);
+    });
+  await put(1_000_001, 1_009_998);
+  const whole = await find('query=crowd%20moth');
+  assert.deepEqual(whole.titles, ['Crowd moth']);
+  assert.deepEqual(whole.pagination, { page: 1, limit: 20, total: 1, totalPages: 1 });
+  await put(1_009_999, 1_010_000);
+  const { titles, pagination } = await find('query=crowd%20moth');
+  assert.deepEqual(titles, []);
+  assert.deepEqual(pagination, { page: 1, limit: 20, total: 0, totalPages: 0, capped: true });
+});
+
 test('groups that were PUBLIC before the words were kept are found after the migration', async (t) => {
   const { server, make, titles } = await open(t);
   await make('Moth night');

@@ -37,14 +37,16 @@ export async function findPublic(
   const words = text === undefined ? [] : wordsOf(text).slice(0, mostWords);
   if (text !== undefined && words.length === 0) return { groups: [], total: 0, capped: false };
   const query = text === undefined ? newest : withWords(words);
-  const found = await database.scan(query.compile(database.read));
-  const numbers = found.slice(0, mostFound).map(({ id }) => id);
+  const rows = await database.scan(query.compile(database.read));
+  const found = rows.flatMap(({ id }) => id ?? []);
+  const numbers = found.slice(0, mostFound);
   const shown = numbers.slice((page - 1) * limit, page * limit);
-  const capped = found.length > mostFound || Number(found[0]?.looked ?? 0) === lookedAt;
+  const capped = found.length > mostFound || Number(rows[0]?.looked ?? 0) === lookedAt;
   return { groups: await publicAmong(database, shown), total: numbers.length, capped };
 }
 
-type Found = { id: number; looked: number };
+/** One row without a number says how many were looked at where none is found. */
+type Found = { id: number | null; looked: number };
 
 // The words of its index, so that both engines see that it serves, whatever the parameters.
 const isPublic = sql<boolean>`type = 'PUBLIC'`;
@@ -67,8 +69,10 @@ function withWords(words: readonly string[]): RawBuilder<Found> {
   );
   return sql<Found>`
     with d as (select group_id from group_words where ${driving} order by word, group_id desc limit ${lookedAt})
-    select distinct group_id as id, (select count(*) from d) as looked from d
-    where ${sql.join([sql`1 = 1`, ...has], sql` and `)} order by id desc limit ${mostFound + 1}`;
+    select f.id, l.looked from (select count(*) as looked from d) l left join (
+      select distinct group_id as id from d where ${sql.join([sql`1 = 1`, ...has], sql` and `)}
+      order by id desc limit ${mostFound + 1}
+    ) f on 1 = 1 order by f.id desc`;
 }
 
 /** One that is PUBLIC no more since it was found is missing. */
