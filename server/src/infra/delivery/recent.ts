@@ -20,7 +20,7 @@ export class Recent {
   #head: number;
   #held = 0;
   /** Rows by the row whose body they show again. */
-  readonly #about = new Map<number, number[]>();
+  readonly #about = new Map<number, Set<number>>();
   /** Rows by the row that they say something of their own about. */
   readonly #sayingOf = new Map<number, Set<number>>();
   /** How many bodies below the floor have changed, and the last of these. */
@@ -177,21 +177,18 @@ export class Recent {
 
   #noteAbout({ about, own, seq }: Row): void {
     if (about === undefined) return;
-    if (own === true) this.#sayingOf.set(about, (this.#sayingOf.get(about) ?? new Set()).add(seq));
-    else this.#about.set(about, [...(this.#about.get(about) ?? []), seq]);
+    const places = own === true ? this.#sayingOf : this.#about;
+    const known = places.get(about);
+    if (known === undefined) places.set(about, new Set([seq]));
+    else known.add(seq);
   }
 
   #forgetAbout({ about, own, seq }: Row): void {
     if (about === undefined) return;
-    if (own === true) {
-      const saying = this.#sayingOf.get(about);
-      saying?.delete(seq);
-      if (saying?.size === 0) this.#sayingOf.delete(about);
-      return;
-    }
-    const left = this.#about.get(about)?.filter((known) => known !== seq) ?? [];
-    if (left.length === 0) this.#about.delete(about);
-    else this.#about.set(about, left);
+    const places = own === true ? this.#sayingOf : this.#about;
+    const known = places.get(about);
+    known?.delete(seq);
+    if (known?.size === 0) places.delete(about);
   }
 
   #index(topic: number, seq: number): void {
