@@ -28,6 +28,8 @@ type Place = Readonly<{ topic: number | null; groupId: string | null; except: re
 
 /** Places that are remembered: whoever types goes on typing to the same place. */
 const rememberedPlaces = 10_000;
+/** Accounts that must not hear of it, in a place that is remembered: with all who may be blocked, places would take a GB. */
+const rememberedExcept = 200;
 
 /** Tells those in a conversation who is typing in it, past the log. */
 export class Typing {
@@ -67,6 +69,7 @@ export class Typing {
     const known = places.get(key);
     if (known !== undefined) return known;
     const found = groupId == null ? await this.#direct(principal, target) : await this.#group(principal, target);
+    if (found.except.length > rememberedExcept) return found;
     // Put where nobody looks if it was forgotten meanwhile: what was read may be older than that.
     if (places.size >= rememberedPlaces) places.clear();
     places.set(key, found);
