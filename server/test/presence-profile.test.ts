@@ -72,3 +72,26 @@ test('of several changes at once the last is told last, and what is refused is n
   assert.equal(told.at(-1), 'the last');
   assert.ok(told.length <= 11, `${told.length} times`);
 });
+
+test('a change that changes nothing is answered with the profile as it is, and told to nobody', async (t) => {
+  const { server, ada, bob, listen, settle, change } = await open(t);
+  await server.group(ada, bob);
+  const ear = await listen(bob);
+  const wanted = { username: 'lovelace', avatar: 'https://example.org/a.png', statusMessage: 'counting' };
+  const first = await change(ada, wanted);
+  await ear.until('user:updated');
+  const head = await server.storage.log.head();
+  for (const same of [wanted, { username: 'lovelace' }, { statusMessage: 'counting' }, {}]) {
+    const { status, body } = await change(ada, same);
+    assert.equal(status, 200);
+    assert.deepEqual({ ...Object(body['data']), lastSeen: '' }, { ...Object(first.body['data']), lastSeen: '' });
+  }
+  assert.equal(await server.storage.log.head(), head);
+  await change(ada, { username: 'Lovelace' });
+  await change(ada, { avatar: null });
+  await ear.until(({ data }) => field(data, 'avatar') === null);
+  await settle(bob, ear);
+  const told = ear.of('user:updated').map(({ data }) => field(data, 'username'));
+  assert.deepEqual([told[0], told.at(-1)], ['lovelace', 'Lovelace']);
+  assert.ok(told.length <= 3, `${told.length} times`);
+});

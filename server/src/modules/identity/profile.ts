@@ -76,7 +76,7 @@ export async function publicProfile(parts: Parts, account: number): Promise<Publ
   return row && publicProfileOf(row, presenceOf(parts, row));
 }
 
-/** Changes the caller's own account. Refuses INVALID_INPUT, ACCOUNT_NOT_FOUND, NOT_YOURS, USERNAME_TAKEN. */
+/** Changes the caller's own account; what changes nothing is told to nobody. Refuses INVALID_INPUT, ACCOUNT_NOT_FOUND, NOT_YOURS, USERNAME_TAKEN. */
 export async function updateProfile(
   parts: Parts,
   principal: Principal,
@@ -85,7 +85,11 @@ export async function updateProfile(
   const checked = checkProfileChange(change);
   await mustBeOwn(parts, principal, id);
   const changed = await parts.log.write(async ({ sql, append }) => {
-    const row = await storeChange(tablesOf(sql), principal.account, { change: checked, now: parts.clock.now() });
+    const db = tablesOf(sql);
+    const accounts = db.selectFrom('accounts').selectAll();
+    const known = await accounts.where('id', '=', principal.account).where('deleted_at', 'is', null).executeTakeFirst();
+    if (known === undefined || changesNothing(known, checked)) return known;
+    const row = await storeChange(db, principal.account, { change: checked, now: parts.clock.now() });
     if (row === undefined) return undefined;
     const payload: AccountUpdated = { userId: principal.id };
     append({ topic: topicOf('user', principal.account), type: identityEvents.updated, payload });
@@ -95,21 +99,25 @@ export async function updateProfile(
   return profileOf(parts, changed);
 }
 
+const changesNothing = (known: Account, change: ProfileChange): boolean =>
+  Object.entries(columnsOf(change)).every(([name, value]) => known[name as keyof Account] === value);
+
+const columnsOf = ({ username, avatar, statusMessage }: ProfileChange) => ({
+  ...(username === undefined ? {} : { username, username_key: usernameKey(username) }),
+  ...(avatar === undefined ? {} : { avatar }),
+  ...(statusMessage === undefined ? {} : { status_message: statusMessage?.toWellFormed() ?? null }),
+});
+
 /** Refuses USERNAME_TAKEN. */
 async function storeChange(
   db: Tables,
   account: number,
-  { change: { username, avatar, statusMessage }, now }: { change: ProfileChange; now: number },
+  { change, now }: { change: ProfileChange; now: number },
 ): Promise<Account | undefined> {
   try {
     return await db
       .updateTable('accounts')
-      .set({
-        updated_at: now,
-        ...(username === undefined ? {} : { username, username_key: usernameKey(username) }),
-        ...(avatar === undefined ? {} : { avatar }),
-        ...(statusMessage === undefined ? {} : { status_message: statusMessage?.toWellFormed() ?? null }),
-      })
+      .set({ updated_at: now, ...columnsOf(change) })
       .where('id', '=', account)
       .where('deleted_at', 'is', null)
       .returningAll()
