@@ -95,3 +95,21 @@ test('a change that changes nothing is answered with the profile as it is, and t
   assert.deepEqual([told[0], told.at(-1)], ['lovelace', 'Lovelace']);
   assert.ok(told.length <= 3, `${told.length} times`);
 });
+
+test('that an account is deleted is heard by those who have a conversation with it, unless they have blocked it', async (t) => {
+  const { server, ada, bob, carol, dan, listen, settle } = await open(t);
+  await server.send(ada, { receiverId: bob.principal.id }, 'x');
+  await server.send(ada, { receiverId: carol.principal.id }, 'x');
+  await server.app.identity.block(carol.principal, ada.principal.id);
+  const [partner, blocker, stranger] = await Promise.all([bob, carol, dan].map(listen));
+  assert.ok(partner && blocker && stranger);
+  const path = `/api/v1/users/${ada.principal.id}`;
+  assert.equal((await server.call('DELETE', path, { token: ada.accessToken })).status, 200);
+  const { data } = await partner.until('user:updated');
+  const seen = (await server.call('GET', path, { token: bob.accessToken })).body['data'];
+  assert.deepEqual(data, seen);
+  assert.equal(field(data, 'username'), 'deleted user');
+  await settle(carol, blocker);
+  await settle(dan, stranger);
+  assert.deepEqual([...blocker.of('user:updated'), ...stranger.of('user:updated')], []);
+});

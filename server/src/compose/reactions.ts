@@ -28,7 +28,9 @@ export function wireReactions({ live: { delivery, recent, hub }, modules, onFail
   for (const type of [memberAdded, memberRemoved, deleted, identityEvents.blocked, identityEvents.unblocked]) {
     delivery.react(type, () => typing.forget());
   }
-  delivery.react(identityEvents.updated, ({ topic }) => presence.tellProfile(accountOf(topic)));
+  for (const type of [identityEvents.updated, identityEvents.deleted]) {
+    delivery.react(type, ({ topic }) => presence.tellProfile(accountOf(topic)));
+  }
   for (const type of [identityEvents.blocked, identityEvents.unblocked]) {
     delivery.react(type, ({ topic, body }) => {
       const { account: to } = body as BlockChanged;

@@ -78,7 +78,7 @@ export interface Identity {
   profileOf(id: string): Promise<Profile>;
   /** The same as any signed-in account may see it, a deleted one too. Refuses ACCOUNT_NOT_FOUND. */
   profileFor(principal: Principal, id: string): Promise<PublicProfile>;
-  /** As whoever is not blocked sees an account, by its internal number; `undefined` for one that is deleted. */
+  /** As whoever is not blocked sees an account, by its internal number, a deleted one too. */
   publicProfile(account: number): Promise<PublicProfile | undefined>;
   /** Refuses INVALID_INPUT, ACCOUNT_NOT_FOUND, NOT_YOURS, USERNAME_TAKEN. */
   updateProfile(principal: Principal, change: { id: string; change: ProfileChange }): Promise<Profile>;

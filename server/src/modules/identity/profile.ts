@@ -70,9 +70,9 @@ export async function profileFor(parts: Parts, principal: Principal, id: string)
   return publicProfileOf(row, { isOnline: false, lastSeen: block.seen_at });
 }
 
-/** As whoever is not blocked sees an account; `undefined` for one that is deleted. */
+/** As whoever is not blocked sees an account; a deleted one has a name that says so. */
 export async function publicProfile(parts: Parts, account: number): Promise<PublicProfile | undefined> {
-  const row = await parts.reads.account.get(account);
+  const row = await parts.reads.anyAccount.get(account);
   return row && publicProfileOf(row, presenceOf(parts, row));
 }
 

@@ -96,6 +96,7 @@ export const prepareReads = (sql: Sql) => ({
   serviceKey: sql.statement<{ public_id: Uint8Array; name: string; scopes: string }>(
     'SELECT public_id, name, scopes FROM service_keys WHERE hash = ?1 AND revoked_at IS NULL',
   ),
+  anyAccount: sql.statement<Account>(`SELECT ${account} FROM accounts WHERE id = ?1`),
   anyByPublicId: sql.statement<Account>(`SELECT ${account} FROM accounts WHERE public_id = ?1`),
   accountByUsername: sql.statement<Account>(
     `SELECT ${account} FROM accounts WHERE username_key = ?1 AND deleted_at IS NULL`,

@@ -19,7 +19,7 @@ export type PresenceOptions = {
   /** Between whom and an account there is a block, on either side; `undefined` when they are too many to be read. */
   blocksAround: (account: number) => Promise<ReadonlySet<number> | undefined>;
   isBlocked: (by: number, who: number) => Promise<boolean>;
-  /** As whoever is not blocked sees an account; `undefined` for one that is deleted. */
+  /** As whoever is not blocked sees an account; a deleted one has a name that says so. */
   publicProfile: (account: number) => Promise<PublicProfile | undefined>;
   /** Keeps when these accounts were last seen. */
   noteSeen: (accounts: readonly number[], at: number) => Promise<void>;
@@ -116,7 +116,7 @@ export class Presence {
     await this.#hiding.take(pairs, { by: account, shown });
   }
 
-  /** An account has another name, picture or status message. */
+  /** An account has another name, picture or status message, or is deleted. */
   tellProfile(account: number): void {
     if (!this.#closed) this.#profiles.tell(account);
   }

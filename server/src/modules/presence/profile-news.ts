@@ -6,7 +6,7 @@ import { presenceSignals } from './events.ts';
 
 type ProfileNewsOptions = {
   signal: (signal: Signal) => void;
-  /** As whoever is not blocked sees an account; `undefined` for one that is deleted. */
+  /** As whoever is not blocked sees an account; a deleted one has a name that says so. */
   publicProfile: (account: number) => Promise<PublicProfile | undefined>;
   onFailure: (error: unknown) => void;
   audiences: Audiences;
