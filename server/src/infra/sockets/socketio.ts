@@ -9,6 +9,7 @@ import { dispatch, EventRate } from './dispatch.ts';
 import { ackPacket, type EventPacket, readEvent } from './event-packet.ts';
 import type { EngineConnection, SocketGate } from './gate.ts';
 import type { Hub, Start } from './hub.ts';
+import { isAllowedOrigin } from './origins.ts';
 import { SocketIoOutlet } from './outlet.socketio.ts';
 import type { Pids } from './pid.ts';
 import type { SocketBounds, SocketDoor } from './sockets.ts';
@@ -241,7 +242,3 @@ function readUsualEvents(socket: Admitted, { isEvent, onPacket, onEvent }: Usual
 /** Of what Socket.IO has parsed. A buffer inside an object counts as the text it would be. */
 const bytesOf = (input: unknown): number =>
   input instanceof Uint8Array ? input.length : Buffer.byteLength(JSON.stringify(input) ?? '');
-
-/** `'*'` admits every origin because no cookie ever counts here: the token must be given. */
-export const isAllowedOrigin = (origin: string | undefined, origins: string[] | '*'): boolean =>
-  origin === undefined || origins === '*' || origins.includes(origin);

@@ -1,6 +1,6 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { isAllowedOrigin } from './socketio.ts';
+import { isAllowedOrigin } from './origins.ts';
 import type { Waiting } from './waiting.ts';
 
 /** A request to become a WebSocket, which its endpoint must answer; until it is signed in it counts as waiting (`Waiting.enter`). */
@@ -37,7 +37,8 @@ export class Upgrades {
 
   /** `path`: such as `/ws` or `/ws/rooms/:room`; of two that fit the first counts. */
   at(path: string, take: Endpoint['take']): void {
-    this.#endpoints.push({ pattern: new RegExp(`^${path.replaceAll(/:(\w+)/g, '(?<$1>[^/]+)')}$`), take });
+    const pattern = path.replaceAll('.', '\\.').replaceAll(/:(\w+)/g, '(?<$1>[^/]+)');
+    this.#endpoints.push({ pattern: new RegExp(`^${pattern}$`), take });
   }
 
   /** Endpoints are asked no more. */
