@@ -1,6 +1,7 @@
 // Which file may import which, as rules for dependency-cruiser:
 //   doors → modules/*/index.ts → infra ports → kernel
-// Only app.ts (and tests) construct, so only they import implementations and doors.
+// Only app.ts, its layers in compose/ and storage.ts (and tests) construct, so only they import implementations, and all
+// but storage.ts doors. Worker entries and a module's file for one engine import the implementations they are made of.
 import type { IForbiddenRuleType } from 'dependency-cruiser';
 
 /**

@@ -27,7 +27,8 @@ export class ConnectionLost extends Refusal {
  * The database. Promises, for every implementation:
  * - `read`, `statement` and `scan` see committed rows only, never what a transaction under way has written;
  * - what is written goes through `infra/log`, which owns the only writing connection (SQLite) or opens
- *   transactions from the pool (PostgreSQL); nothing else writes;
+ *   transactions from the pool (PostgreSQL, where the message store writes its sets over `sql.line()`, handed to it by
+ *   the log's `batch`); nothing else writes;
  * - 64-bit integers come as numbers and must stay below 2^53, blobs as `Uint8Array`;
  * - nothing waits without bound: a database that is away or too busy refuses with UNAVAILABLE.
  */

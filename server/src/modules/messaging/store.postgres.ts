@@ -31,7 +31,9 @@ const rememberedPairs = 100_000;
 
 /**
  * Messages on PostgreSQL: a whole set in one round trip, by the function `messages_append`. Sets take one connection, one
- * behind the other, so that what somebody sends without waiting keeps its order.
+ * behind the other, so that what somebody sends without waiting keeps its order. Two are under way at a time: when the
+ * first fails as a whole, and not with its connection, its drafts are tried again behind the second, and the order
+ * between the two is lost.
  */
 export class PostgresMessageStore implements MessageStore {
   readonly #line: Line;
