@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { MemoryLimits } from '../../src/infra/limits/limits.memory.ts';
 import { PostgresLog } from '../../src/infra/log/log.postgres.ts';
@@ -10,15 +11,17 @@ import type { Principal } from '../../src/kernel/principal.ts';
 import { Groups, groupMigrations } from '../../src/modules/groups/index.ts';
 import { buildIdentity, type Identity, identityMigrations } from '../../src/modules/identity/index.ts';
 import {
+  type Message,
   type MessageStore,
   Messaging,
   messagingMigrations,
   PostgresMessageStore,
   SqliteMessageStore,
 } from '../../src/modules/messaging/index.ts';
+import type { MessageDraft } from '../../src/modules/messaging/schema.ts';
 import { presenceMigrations } from '../../src/modules/presence/index.ts';
 import { openTestDatabase } from './database.ts';
-import { TestClock, testSecret } from './identity.ts';
+import { codeOf, TestClock, testSecret } from './identity.ts';
 
 export type Modules = {
   sql: Sql;
@@ -119,3 +122,25 @@ function storeOver(sql: Sql, log: Log): MessageStore {
   if (sql instanceof PostgresSql && log instanceof PostgresLog) return new PostgresMessageStore(sql, log);
   throw new Error('A log of one engine over a database of another');
 }
+
+/** Three people, who know nothing of each other. */
+export async function three(house: House): Promise<[Principal, Principal, Principal]> {
+  const [ada, bob, carol] = await house.people(3);
+  assert.ok(ada && bob && carol);
+  return [ada, bob, carol];
+}
+
+/** A direct message. */
+export const hi = (to: Principal, more: Partial<MessageDraft> = {}): MessageDraft => ({
+  content: 'hi',
+  receiverId: to.id,
+  ...more,
+});
+/** Rows of a table. */
+export const countOf = async ({ sql }: House, table: string): Promise<number> =>
+  (await sql.statement<{ count: number }>(`SELECT count(*) AS count FROM ${table}`).get())?.count ?? -1;
+/** What became of a send: the message's id, or the code of the refusal. */
+export const fate = async (sending: Promise<Message>): Promise<string> => {
+  const code = await codeOf(sending);
+  return code === 'no refusal' ? (await sending).id : code;
+};

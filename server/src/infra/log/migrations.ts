@@ -43,7 +43,6 @@ export const logMigrations = (engine: Engine): Migrations => ({
   '2026-11-20-51-log-about': {
     async up(db: Kysely<unknown>) {
       await sql`alter table log add column about bigint`.execute(db);
-      if (engine === 'postgres') await appendAbout(db);
     },
   },
   '2026-11-20-56-followers': {
@@ -55,7 +54,7 @@ export const logMigrations = (engine: Engine): Migrations => ({
     async up(db: Kysely<unknown>) {
       // Finds all who read a topic, or did, when it ends.
       await sql`create index readers_by_topic on readers (topic)`.execute(db);
-      if (engine === 'postgres') await appendEnds(db);
+      if (engine === 'postgres') await createLogAppend(db);
     },
   },
 });
@@ -63,63 +62,18 @@ export const logMigrations = (engine: Engine): Migrations => ({
 /**
  * `log_number(n)` takes the head's row lock, which is held until the commit, and returns the first of n numbers. A
  * second transaction waits there, so a row becomes visible only after every lower one; a rollback gives its numbers back.
- * `log_append(rows)` numbers and writes the rows of one transaction in that one round trip.
  */
 async function createNumbering(db: Kysely<unknown>): Promise<void> {
   await sql`
     create function log_number(n bigint) returns bigint language sql as
     $$ update log_state set head = head + n where one = 1 returning head - n + 1 $$`.execute(db);
-  await sql`
-    create function log_append(rows jsonb) returns bigint language plpgsql as $$
-    declare first bigint;
-    begin
-      first := log_number(jsonb_array_length(rows));
-      insert into log (seq, topic, peer, type, payload, moves, at)
-        select first + r.i, r.topic, r.peer, r.type, r.payload, r.moves, r.at
-        from jsonb_to_recordset(rows) as r(i bigint, topic bigint, peer bigint, type text, payload text, moves text, at bigint);
-      insert into topic_rows (topic, seq)
-        select r.topic, first + r.i from jsonb_to_recordset(rows) as r(i bigint, topic bigint)
-        union select r.peer, first + r.i from jsonb_to_recordset(rows) as r(i bigint, peer bigint) where r.peer is not null;
-      update readers set to_seq = first + r.i
-        from jsonb_to_recordset(rows) as r(i bigint, moves text), jsonb_to_recordset(r.moves::jsonb) as m(account bigint, topic bigint, kind text)
-        where m.kind = 'leave' and readers.account = m.account and readers.topic = m.topic and readers.to_seq is null;
-      insert into readers (account, topic, from_seq)
-        select m.account, m.topic, first + r.i
-        from jsonb_to_recordset(rows) as r(i bigint, moves text), jsonb_to_recordset(r.moves::jsonb) as m(account bigint, topic bigint, kind text)
-        where m.kind = 'enter';
-      return first;
-    end $$`.execute(db);
-}
-
-/** `log_append` as it was, with the row that a row is about. */
-async function appendAbout(db: Kysely<unknown>): Promise<void> {
-  await sql`
-    create or replace function log_append(rows jsonb) returns bigint language plpgsql as $$
-    declare first bigint;
-    begin
-      first := log_number(jsonb_array_length(rows));
-      insert into log (seq, topic, peer, type, payload, moves, at, about)
-        select first + r.i, r.topic, r.peer, r.type, r.payload, r.moves, r.at, r.about
-        from jsonb_to_recordset(rows) as r(i bigint, topic bigint, peer bigint, type text, payload text, moves text, at bigint, about bigint);
-      insert into topic_rows (topic, seq)
-        select r.topic, first + r.i from jsonb_to_recordset(rows) as r(i bigint, topic bigint)
-        union select r.peer, first + r.i from jsonb_to_recordset(rows) as r(i bigint, peer bigint) where r.peer is not null;
-      update readers set to_seq = first + r.i
-        from jsonb_to_recordset(rows) as r(i bigint, moves text), jsonb_to_recordset(r.moves::jsonb) as m(account bigint, topic bigint, kind text)
-        where m.kind = 'leave' and readers.account = m.account and readers.topic = m.topic and readers.to_seq is null;
-      insert into readers (account, topic, from_seq)
-        select m.account, m.topic, first + r.i
-        from jsonb_to_recordset(rows) as r(i bigint, moves text), jsonb_to_recordset(r.moves::jsonb) as m(account bigint, topic bigint, kind text)
-        where m.kind = 'enter';
-      return first;
-    end $$`.execute(db);
 }
 
 /**
- * `log_append` that knows of topics that end. Who reads is found by index only: the planner does not know how few rows
- * JSON holds, and the table is as long as there are members of all groups.
+ * `log_append(rows)` numbers and writes the rows of one transaction in one round trip. Who reads is found by index only:
+ * the planner does not know how few rows JSON holds, and the table is as long as there are members of all groups.
  */
-async function appendEnds(db: Kysely<unknown>): Promise<void> {
+async function createLogAppend(db: Kysely<unknown>): Promise<void> {
   const moves = (fields: string) =>
     sql.raw(`jsonb_to_recordset(rows) as r(i bigint, moves text), jsonb_to_recordset(r.moves::jsonb) as m(${fields})`);
   await sql`

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import { identityColumn } from '../../infra/log/migrations.ts';
 import type { Engine, Migrations } from '../../infra/sql/sql.ts';
+import { countPlaces, createAppend, createOpen } from './append.postgres.ts';
 
 export const messagingMigrations = (engine: Engine): Migrations => {
   const id = engine === 'sqlite' ? sql`blob` : sql`bytea`;
@@ -24,24 +25,15 @@ export const messagingMigrations = (engine: Engine): Migrations => {
                 primary key (conversation, seq)) ${byKeyOnly}`,
         ];
         for (const statement of statements) await statement.execute(db);
-        if (engine === 'postgres') await createOpen(db, 'without blocks');
       },
     },
     '2026-11-20-41-messages-append': {
-      async up(db: Kysely<unknown>) {
-        if (engine !== 'postgres') return;
-        await sql`drop function if exists messages_append(jsonb)`.execute(db);
-        await createAppend(db, 'without blocks');
-      },
+      // The functions of PostgreSQL are made once, as they are now, by the migration that changed them last.
+      async up() {},
     },
     '2026-11-20-52-message-changes': {
       async up(db: Kysely<unknown>) {
         await addChanges(db, engine);
-        if (engine !== 'postgres') return;
-        await sql`drop function messages_open(jsonb)`.execute(db);
-        await createOpen(db, 'with blocks');
-        await sql`drop function messages_append(jsonb)`.execute(db);
-        await createAppend(db, 'with blocks');
       },
     },
     '2026-11-20-53-receipts': {
@@ -71,126 +63,19 @@ export const messagingMigrations = (engine: Engine): Migrations => {
           .execute(db);
       },
     },
+    '2026-11-20-97-places-counted': {
+      async up(db: Kysely<unknown>) {
+        if (engine !== 'postgres') return;
+        for (const name of ['messages_open', 'messages_append']) {
+          await sql.raw(`drop function if exists ${name}(jsonb)`).execute(db);
+        }
+        await countPlaces(db);
+        await createOpen(db);
+        await createAppend(db);
+      },
+    },
   };
 };
-
-/** What the functions of PostgreSQL look at: the later version at blocks, and at messages that were deleted. */
-type Version = 'without blocks' | 'with blocks';
-
-/**
- * Opens the conversations that these drafts would be the first of, where they may be sent: a refused one opens nothing.
- * It runs before the append and not inside it, because almost no message is the first of its conversation.
- */
-async function createOpen(db: Kysely<unknown>, version: Version): Promise<void> {
-  const unblocked =
-    version === 'with blocks'
-      ? sql`and not exists (select from blocks b where b.account = d.sender and b.blocked = r.id)
-      and not exists (select from blocks b where b.account = r.id and b.blocked = d.sender)`
-      : sql``;
-  await sql`
-    create function messages_open(drafts jsonb) returns void language sql
-    set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
-    as $$
-      insert into conversations (low, high)
-      select distinct case when d.group_id is null then least(d.sender, r.id) else 0 end as low,
-        case when d.group_id is null then greatest(d.sender, r.id) else g.id end as high
-      from jsonb_to_recordset(drafts) as d(sender bigint, receiver text, group_id text, parent text, key text)
-      left join messages k on k.client_id = d.key and k.sender = d.sender and k.client_id is not null
-      left join accounts r on r.public_id = decode(d.receiver, 'hex') and r.deleted_at is null
-      left join groups g on g.public_id = decode(d.group_id, 'hex')
-      where k.seq is null and d.parent is null and (r.id is not null or exists (select from readers m
-        where m.account = d.sender and m.topic = g.id * 8 + 1 and m.to_seq is null))
-      ${unblocked}
-      order by low, high
-      on conflict do nothing $$`.execute(db);
-}
-
-/**
- * The whole batch in one round trip and one transaction. It takes the lock of the log's head first, so that nobody can
- * leave a group or use a key between the check and the write; the statement after it sees all that was committed before,
- * checks every draft, numbers the accepted ones and writes them.
- *
- * Each look is a subquery for one draft, which can only be an index probe, and the numbers come from a window: as joins
- * the planner made nested loops of them, whose cost grew with the square of the batch (measured with 250 drafts: 57 µs of
- * the database's CPU a message against 27). Compiling to machine code would cost more than the statement.
- */
-async function createAppend(db: Kysely<unknown>, version: Version): Promise<void> {
-  const blocked =
-    version === 'with blocks'
-      ? sql`when exists (select from blocks b where b.account = r.sender and b.blocked = receiver_no) then 'blocking'
-               when exists (select from blocks b where b.account = receiver_no and b.blocked = r.sender) then 'blocked'`
-      : sql``;
-  const isThere = version === 'with blocks' ? sql`and o.deleted_at is null` : sql``;
-  await sql`
-    create function messages_append(drafts jsonb)
-    returns table (i bigint, verdict text, seq bigint, conversation bigint, receiver bigint, group_no bigint, known bigint)
-    language plpgsql
-    set enable_seqscan = off set plan_cache_mode = force_generic_plan set jit = off
-    as $$
-    #variable_conflict use_column
-    declare first bigint;
-    begin
-      select head + 1 into first from log_state where one = 1 for update;
-      return query
-      with found as materialized (
-        select d.*,
-          -- Without a key it is known by its id: a set whose connection broke is written once more.
-          case when d.key is null then (select k.seq from messages k where k.id = decode(d.id, 'hex') and k.sender = d.sender)
-               else (select k.seq from messages k where k.client_id = d.key and k.sender = d.sender) end as known,
-          (select r.id from accounts r where r.public_id = decode(d.receiver, 'hex') and r.deleted_at is null) as receiver_no,
-          (select g.id from groups g where g.public_id = decode(d.group_id, 'hex')) as group_no
-        from jsonb_to_recordset(drafts) as d(i bigint, id text, sender bigint, receiver text, group_id text,
-          parent text, content text, type text, status text, metadata text, key text, at bigint)
-      ), placed as materialized (
-        select f.*,
-          (select c.id from conversations c
-            where c.low = case when f.group_id is null then least(f.sender, f.receiver_no) else 0 end
-              and c.high = case when f.group_id is null then greatest(f.sender, f.receiver_no) else f.group_no end) as conversation,
-          f.group_no is null or exists (select from readers m
-            where m.account = f.sender and m.topic = f.group_no * 8 + 1 and m.to_seq is null) as may_write
-        from found f
-      ), replying as (
-        select p.*, (select o.seq from messages o
-          where o.id = decode(p.parent, 'hex') and o.conversation = p.conversation ${isThere}) as parent_seq
-        from placed p
-      ), judged as (
-        select r.*,
-          case when known is not null then 'known'
-               when r.receiver is not null and receiver_no is null then 'no_receiver'
-               when r.group_id is not null and group_no is null then 'no_group'
-               when not may_write then
-                 case (select g.type from groups g where g.id = r.group_no) when 'SECRET' then 'no_group' else 'not_member' end
-               ${blocked}
-               when parent is not null and parent_seq is null then 'no_parent'
-               when conversation is null then 'no_conversation'
-               else 'sent' end as verdict
-        from replying r
-      ), numbered as materialized (
-        select *, case verdict when 'sent'
-          then first - 1 + count(*) filter (where verdict = 'sent') over (order by i) end as seq
-        from judged
-      ), accepted as (
-        select * from numbered where seq is not null
-      ), written as (
-        insert into messages (seq, id, conversation, sender, receiver, group_id, content, type, status, parent, metadata, client_id, created_at)
-        select seq, decode(id, 'hex'), conversation, sender, receiver_no, group_no, content, type, status, parent_seq, metadata, key, at
-        from accepted
-      ), to_readers as (
-        insert into topic_rows (topic, seq)
-        select case when group_no is null then receiver_no * 8 else group_no * 8 + 1 end, seq from accepted
-        union all
-        select sender * 8, seq from accepted where group_no is null and receiver_no <> sender
-      ), indexed as (
-        insert into conversation_messages (conversation, seq) select conversation, seq from accepted
-      ), counted as (
-        update conversations set total = total + n.count
-        from (select conversation, count(*) as count from accepted group by conversation) n where conversations.id = n.conversation
-      ), moved as (
-        update log_state set head = head + (select count(*) from accepted) where one = 1
-      )
-      select n.i, n.verdict, n.seq, n.conversation, n.receiver_no, n.group_no, n.known from numbered n order by n.i;
-    end $$`.execute(db);
-}
 
 /** Columns that only changed messages fill, and who has reacted. */
 async function addChanges(db: Kysely<unknown>, engine: Engine): Promise<void> {

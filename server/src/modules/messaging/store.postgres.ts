@@ -2,12 +2,15 @@ import type { Applied, PostgresLog } from '../../infra/log/log.postgres.ts';
 import type { Row } from '../../infra/log/log.ts';
 import type { Line, PostgresSql } from '../../infra/sql/sql.postgres.ts';
 import { commonErrors, type ErrorValue } from '../../kernel/errors.ts';
+import { type DraftField, draftFields, openFields } from './append.postgres.ts';
 import { messagingErrors } from './errors.ts';
+import { LastPlaces, type Place } from './places.ts';
 import { receiptsOnPostgres } from './receipts.postgres.ts';
 import type { Message } from './schema.ts';
 import { type Draft, type MessageStore, messageOf, messageRow, type Receipt, type Verdict } from './store.ts';
 
 type Answer = {
+  /** From 1 on; 0 is not of a draft but of the set. */
   i: number;
   verdict: string;
   seq: number | null;
@@ -38,6 +41,9 @@ const rememberedPairs = 100_000;
 export class PostgresMessageStore implements MessageStore {
   readonly #line: Line;
   readonly #open = new Set<string>();
+  /** As they were when places had changed so often; a set that comes when they have changed again is judged anew. */
+  readonly #lastPlaces = new LastPlaces();
+  #placesAt: number | null = null;
   readonly raise: MessageStore['raise'];
   readonly #submit: (draft: Draft) => Promise<Verdict | 'again'>;
 
@@ -68,14 +74,16 @@ export class PostgresMessageStore implements MessageStore {
 
   async #apply(drafts: readonly Draft[]): Promise<Applied<Verdict | 'again'>> {
     const { firsts, firstOf } = withoutTwins(drafts);
+    const places = this.#placesOf(firsts);
+    const [set, ...answers] = await this.#append(firsts, places);
+    const first = set?.seq ?? null;
+    if (first === null) throw new Error('The database did not say which numbers it gave');
+    this.#see(set?.known ?? null);
     const rows: Row[] = [];
-    const verdicts: Verdict[] = [];
-    for (const answer of await this.#append(firsts)) {
-      const draft = firsts[answer.i];
-      const verdict = verdictOf(draft, answer, rows);
-      verdicts[answer.i] = verdict;
-      if (draft !== undefined && verdict.outcome === 'sent') this.#remember(draft);
-    }
+    const verdicts =
+      answers.length === 0 && places !== undefined
+        ? places.map((place, i) => sentTo(firsts[i] as Draft, place, first + i, rows))
+        : this.#judged(firsts, answers, rows);
     const verdictAt = (draft: Draft, index: number): Verdict | 'again' => {
       const place = firstOf[index] ?? -1;
       return verdictFor({ first: firsts[place] === draft, verdict: verdicts[place] });
@@ -83,19 +91,50 @@ export class PostgresMessageStore implements MessageStore {
     return { commits: [rows], verdicts: drafts.map(verdictAt) };
   }
 
-  async #append(drafts: readonly Draft[]): Promise<Answer[]> {
-    const unopened = drafts.filter((draft) => !this.#open.has(pairOf(draft)));
+  /** `undefined` unless all are known: a set is written as remembered only as a whole. */
+  #placesOf(drafts: readonly Draft[]): Place[] | undefined {
+    const places: Place[] = [];
+    for (const draft of drafts) {
+      const place = draft.parentId === null ? this.#lastPlaces.of(draft) : undefined;
+      if (place === undefined) return undefined;
+      places.push(place);
+    }
+    return places;
+  }
+
+  /** How often places have changed, by the answer to a set: answers come in the order of their sets. */
+  #see(changes: number | null): void {
+    if (changes === this.#placesAt) return;
+    this.#lastPlaces.forget();
+    this.#placesAt = changes;
+  }
+
+  #judged(drafts: readonly Draft[], answers: readonly Answer[], rows: Row[]): Verdict[] {
+    const verdicts: Verdict[] = [];
+    for (const answer of answers) {
+      const draft = drafts[answer.i - 1];
+      const verdict = verdictOf(draft, answer, rows);
+      verdicts[answer.i - 1] = verdict;
+      if (draft === undefined || verdict.outcome !== 'sent') continue;
+      this.#remember(draft);
+      const { conversation, receiver } = verdict.message;
+      this.#lastPlaces.note(draft.sender, draft.target.id, { conversation, receiver, group: answer.group_no });
+    }
+    return verdicts;
+  }
+
+  async #append(drafts: readonly Draft[], places: readonly Place[] | undefined): Promise<Answer[]> {
+    const opened = places === undefined ? drafts.filter((draft) => !this.#open.has(pairOf(draft))) : [];
     // No await in between: nothing may get on the line before the messages that the conversations are opened for.
-    const opening = unopened.length > 0 ? this.#call('messages_open', unopened) : undefined;
-    const appending = this.#call<Answer>('messages_append', drafts);
+    const opening =
+      opened.length > 0 ? this.#line.query(calling('messages_open', arraysOf(openFields, opened))) : undefined;
+    const counted = places === undefined ? null : this.#placesAt;
+    const appending = this.#line.query<Answer>(
+      calling('messages_append', [...arraysOf(draftFields, drafts, places), counted]),
+    );
     // Without its conversation a message is refused as unavailable, and no other suffers.
     await opening?.catch(() => {});
     return appending;
-  }
-
-  #call<Row extends object>(name: 'messages_open' | 'messages_append', drafts: readonly Draft[]): Promise<Row[]> {
-    const values = [JSON.stringify(drafts.map(wireDraft))];
-    return this.#line.query<Row>({ name, text: `SELECT * FROM ${name}($1::jsonb)`, values });
   }
 
   #remember(draft: Draft): void {
@@ -128,29 +167,56 @@ function verdictFor({ first, verdict }: { first: boolean; verdict: Verdict | und
 }
 
 function verdictOf(draft: Draft | undefined, answer: Answer, rows: Row[]): Verdict {
-  const { verdict, seq, conversation, receiver, group_no, known } = answer;
+  const { verdict, seq, conversation, receiver, group_no: group, known } = answer;
   if (known !== null) return { outcome: 'known', seq: known };
   if (draft === undefined || seq === null || conversation === null) {
     return { outcome: 'refused', error: refusals[verdict] ?? commonErrors.UNAVAILABLE };
   }
+  return sentTo(draft, { conversation, receiver, group }, seq, rows);
+}
+
+function sentTo(draft: Draft, { conversation, receiver, group }: Place, seq: number, rows: Row[]): Verdict {
   const message = messageOf(draft, { seq, conversation, receiver });
-  rows.push(messageRow(message, group_no));
+  rows.push(messageRow(message, group));
   return { outcome: 'sent', message };
 }
 
-const hex = (id: string | null): string | null => id?.replaceAll('-', '') ?? null;
-
-const wireDraft = (draft: Draft, i: number): Record<string, unknown> => ({
-  i,
-  id: hex(draft.id),
-  sender: draft.sender,
-  receiver: draft.target.kind === 'direct' ? hex(draft.target.id) : null,
-  group_id: draft.target.kind === 'group' ? hex(draft.target.id) : null,
-  parent: hex(draft.parentId),
-  content: draft.content,
-  type: draft.type,
-  status: draft.receiverOnline ? 'DELIVERED' : 'SENT',
-  metadata: draft.metadataText,
-  key: draft.clientId,
-  at: draft.at,
+const calling = (name: string, values: (string | number | null)[]) => ({
+  name,
+  text: `SELECT * FROM ${name}(${values.map((_, index) => `$${index + 1}`).join(', ')})`,
+  values,
 });
+
+/** Each field of all drafts as an array of PostgreSQL's, in its text form; without places those are null. */
+function arraysOf(fields: readonly DraftField[], drafts: readonly Draft[], places: readonly Place[] = []): string[] {
+  return fields.map((field) => {
+    const read = fieldReaders[field];
+    return `{${drafts.map((draft, index) => read(draft, places[index]) ?? 'NULL').join(',')}}`;
+  });
+}
+
+const idOf =
+  (kind: Draft['target']['kind']) =>
+  ({ target }: Draft) =>
+    target.kind === kind ? hex(target.id) : null;
+const hex = (id: string): string => id.replaceAll('-', '');
+const quoted = (text: string | null): string | null =>
+  text === null ? null : `"${text.replaceAll(/["\\]/g, '\\$&')}"`;
+
+const fieldReaders: Readonly<Record<DraftField, (draft: Draft, place?: Place) => string | number | null | undefined>> =
+  {
+    id: ({ id }) => hex(id),
+    sender: ({ sender }) => sender,
+    receiver: idOf('direct'),
+    group_id: idOf('group'),
+    parent: ({ parentId }) => (parentId === null ? null : hex(parentId)),
+    content: ({ content }) => quoted(content),
+    type: ({ type }) => type,
+    status: ({ receiverOnline }) => (receiverOnline ? 'DELIVERED' : 'SENT'),
+    metadata: ({ metadataText }) => quoted(metadataText),
+    key: ({ clientId }) => quoted(clientId),
+    at: ({ at }) => at,
+    conversation: (_, place) => place?.conversation,
+    receiver_no: (_, place) => place?.receiver,
+    group_no: (_, place) => place?.group,
+  };

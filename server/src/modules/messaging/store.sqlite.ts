@@ -6,16 +6,14 @@ import { commonErrors, type ErrorValue } from '../../kernel/errors.ts';
 import { conversationIndex } from './conversations.ts';
 import { messagingErrors } from './errors.ts';
 import { messageEvent } from './events.ts';
+import { LastPlaces, type Place } from './places.ts';
 import { receiptsOnSqlite } from './receipts.sqlite.ts';
 import type { Message } from './schema.ts';
 import { type Draft, type MessageStore, messageOf, messageRow, type Verdict } from './store.ts';
 
-/** Senders whose last place is remembered. */
-const rememberedSenders = 50_000;
-
-type Written = { place: Place; conversation: number; parent: number | null };
-type Place = { conversation: number | null; receiver: number | null; group: number | null };
-type OpenPlace = Place & { conversation: number };
+type Written = { place: MaybeOpened; conversation: number; parent: number | null };
+/** A place whose conversation the first message opens. */
+type MaybeOpened = Omit<Place, 'conversation'> & { conversation: number | null };
 
 /** Messages on SQLite: prepared statements, one row at a time, inside the batch's transaction. */
 export class SqliteMessageStore implements MessageStore {
@@ -24,11 +22,8 @@ export class SqliteMessageStore implements MessageStore {
   readonly #index: DeferredIndex;
   /** Under way. */
   #deletions = 0;
-  /**
-   * Where each sender last wrote, and still may: whoever writes mostly goes on writing to the same place. What could
-   * change that (a deleted account, a block, a membership) is an act, and before an act all of it is forgotten.
-   */
-  readonly #lastPlaces = new Map<number, { id: string; place: OpenPlace }>();
+  /** Whatever could change one is an act, and before an act all are forgotten. */
+  readonly #lastPlaces = new LastPlaces();
   readonly append: (draft: Draft) => Promise<Verdict>;
   readonly raise: MessageStore['raise'];
 
@@ -48,7 +43,7 @@ export class SqliteMessageStore implements MessageStore {
     );
     for (const row of rows.iterate(this.#index.watermark)) this.#index.add(Number(row.conversation), Number(row.seq));
     log.afterCommit(messageEvent, ({ body, seq, topic }) => this.#note(body as Message, seq, topic));
-    log.beforeActs(() => this.#lastPlaces.clear());
+    log.beforeActs(() => this.#lastPlaces.forget());
   }
 
   waiting(conversation: number): readonly number[] {
@@ -71,13 +66,8 @@ export class SqliteMessageStore implements MessageStore {
     const { conversation, sender, receiver, groupId } = message;
     this.#index.add(conversation, seq);
     const id = groupId ?? message.receiverId;
-    const last = this.#lastPlaces.get(sender);
-    if (id === null || last?.id === id) return;
-    if (this.#lastPlaces.size >= rememberedSenders) this.#lastPlaces.clear();
-    this.#lastPlaces.set(sender, {
-      id,
-      place: { conversation, receiver, group: groupId === null ? null : groupOf(topic) },
-    });
+    if (id === null) return;
+    this.#lastPlaces.note(sender, id, { conversation, receiver, group: groupId === null ? null : groupOf(topic) });
   }
 
   #apply(draft: Draft): Verdict {
@@ -126,14 +116,14 @@ export class SqliteMessageStore implements MessageStore {
     return known === undefined ? { outcome: 'refused', error } : { outcome: 'known', seq: Number(known.seq) };
   }
 
-  #placeOf(draft: Draft): Place | ErrorValue {
-    const { kind, id } = draft.target;
-    const last = this.#lastPlaces.get(draft.sender);
-    if (last?.id === id && (last.place.group === null) === (kind === 'direct')) return last.place;
-    return kind === 'direct' ? this.#directPlace(draft) : this.#groupPlace(draft);
+  #placeOf(draft: Draft): MaybeOpened | ErrorValue {
+    return (
+      this.#lastPlaces.of(draft) ??
+      (draft.target.kind === 'direct' ? this.#directPlace(draft) : this.#groupPlace(draft))
+    );
   }
 
-  #directPlace(draft: Draft): Place | ErrorValue {
+  #directPlace(draft: Draft): MaybeOpened | ErrorValue {
     const found = this.#statements.findReceiver.get(draft.target.id, draft.sender);
     if (found === undefined) return messagingErrors.RECEIVER_NOT_FOUND;
     if (found.blocking === 1) return messagingErrors.BLOCKING;
@@ -141,7 +131,7 @@ export class SqliteMessageStore implements MessageStore {
     return { conversation: numberOrNull(found.conversation), receiver: Number(found.id), group: null };
   }
 
-  #groupPlace(draft: Draft): Place | ErrorValue {
+  #groupPlace(draft: Draft): MaybeOpened | ErrorValue {
     const found = this.#statements.findGroup.get(draft.target.id, draft.sender);
     if (found === undefined) return messagingErrors.GROUP_NOT_FOUND;
     if (found.member === null) {
@@ -150,7 +140,7 @@ export class SqliteMessageStore implements MessageStore {
     return { conversation: numberOrNull(found.conversation), receiver: null, group: Number(found.id) };
   }
 
-  #openConversation(draft: Draft, { receiver, group }: Place): number {
+  #openConversation(draft: Draft, { receiver, group }: MaybeOpened): number {
     const other = receiver ?? draft.sender;
     const low = group === null ? Math.min(draft.sender, other) : 0;
     const high = group === null ? Math.max(draft.sender, other) : group;
