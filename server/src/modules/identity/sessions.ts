@@ -230,7 +230,9 @@ export async function authenticate(
   if (session === undefined || account === undefined) throw new Refusal(identityErrors.INVALID_TOKEN);
   const live = await reads.liveSession.get(session, account, clock.now());
   if (live === undefined) throw new Refusal(identityErrors.INVALID_TOKEN);
-  return { ...live, id, sessionId, until: Math.min(live.until, until) };
+  // Field by field: copying a row of the database as a whole costs more than the read, at every request.
+  const { account: number, session: place, role } = live;
+  return { account: number, id, session: place, sessionId, role, until: Math.min(live.until, until) };
 }
 
 /**

@@ -42,3 +42,22 @@ test('an access token says what the design promises, and ends with its session',
     exp: iat + 7 * 24 * 3_600,
   });
 });
+
+test('threat G-5: a token that was good before is looked at again: its end, its session, and whether it is the same', async (t) => {
+  const { identity, clock } = await openTestIdentity(t, { ACCESS_TOKEN_SECONDS: 60 });
+  const person = { username: 'ada', email: 'a@b.cd', password: 'Password123' };
+  const { accessToken, principal } = await identity.register(person, here);
+  for (let times = 0; times < 2; times += 1)
+    assert.equal((await identity.authenticate(accessToken)).session, principal.session);
+  const [head, body, signature = ''] = accessToken.split('.');
+  const other = `${head}.${body}.${signature[0] === 'A' ? 'B' : 'A'}${signature.slice(1)}`;
+  assert.equal(await codeOf(identity.authenticate(other)), 'INVALID_TOKEN');
+  clock.forward(60_000);
+  for (let times = 0; times < 2; times += 1)
+    assert.equal(await codeOf(identity.authenticate(accessToken)), 'INVALID_TOKEN');
+  assert.equal((await identity.authenticate(accessToken, { continuation: true })).session, principal.session);
+  const { accessToken: later, principal: again } = await identity.login({ ...person }, here);
+  assert.equal((await identity.authenticate(later)).session, again.session);
+  await identity.logoutAll(again);
+  assert.equal(await codeOf(identity.authenticate(later)), 'INVALID_TOKEN');
+});

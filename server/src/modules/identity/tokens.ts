@@ -26,7 +26,22 @@ export interface AccessTokens {
   verify(token: string, options?: { continuation?: boolean }): Promise<Claims>;
 }
 
+/** Tokens that are remembered as verified, of 400 bytes each; when there are more, all are forgotten. */
+const rememberedTokens = 20_000;
+
+/**
+ * `verify` remembers what it found good until it expires: neither the signature of a text nor what it says ever changes,
+ * and a client asks hundreds of times with one token. Whether its session lives is not remembered anywhere.
+ */
 export function buildAccessTokens(secret: Uint8Array, clock: Clock, seconds: number): AccessTokens {
+  /** `expires`: seconds, as in the token. */
+  const verified = new Map<string, { claims: Claims; expires: number }>();
+  const remember = (token: string, { exp, nbf }: JWTPayload, claims: Claims): void => {
+    // None of ours begins later than it is issued.
+    if (exp === undefined || nbf !== undefined) return;
+    if (verified.size >= rememberedTokens) verified.clear();
+    verified.set(token, { claims, expires: exp });
+  };
   // Imported once: jose would do it again for every token that it is given bytes for.
   const imported = crypto.subtle.importKey('raw', Buffer.from(secret), { name: 'HMAC', hash: 'SHA-256' }, false, [
     'sign',
@@ -47,6 +62,8 @@ export function buildAccessTokens(secret: Uint8Array, clock: Clock, seconds: num
     async verify(token, { continuation = false } = {}) {
       if (token.length > longestToken) throw new Refusal(identityErrors.INVALID_TOKEN);
       const now = clock.now();
+      const known = verified.get(token);
+      if (known !== undefined && known.expires > Math.floor(now / 1_000)) return known.claims;
       try {
         const { payload } = await jwtVerify(token, await imported, {
           algorithms: ['HS256'],
@@ -56,8 +73,11 @@ export function buildAccessTokens(secret: Uint8Array, clock: Clock, seconds: num
           requiredClaims: ['sub', 'sid', 'iat', 'exp'],
           currentDate: new Date(now),
         });
-        return claimsOf(payload);
+        const claims = claimsOf(payload);
+        remember(token, payload, claims);
+        return claims;
       } catch (error) {
+        verified.delete(token);
         const payload = continuation ? expired(error) : undefined;
         const until = ((payload?.iat ?? Number.NEGATIVE_INFINITY) + continuationSeconds) * 1_000;
         if (payload !== undefined && now <= until) return { ...claimsOf(payload), until };
