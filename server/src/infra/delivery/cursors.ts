@@ -1,4 +1,4 @@
-import type { Log } from '../log/log.ts';
+import type { Log, Transaction } from '../log/log.ts';
 import type { Sql, Statement } from '../sql/sql.ts';
 import type { Feed } from './feed.ts';
 
@@ -104,7 +104,7 @@ export class Cursors {
   }
 
   async #write(rows: readonly { session: number; account: number; seq: number }[]): Promise<void> {
-    await this.#log.write(async ({ sql }) => {
+    const write = async ({ sql }: Transaction): Promise<void> => {
       await sql
         .withTables<CursorTables>()
         .insertInto('session_cursors')
@@ -116,6 +116,7 @@ export class Cursors {
             .whereRef('excluded.seq', '>', 'session_cursors.seq'),
         )
         .execute();
-    });
+    };
+    await this.#log.write(write, { bookkeeping: true });
   }
 }

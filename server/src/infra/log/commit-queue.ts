@@ -28,8 +28,8 @@ const batchLimit = 1_000;
 
 /**
  * Group commit on SQLite's one writer: whatever arrives in one turn of the event loop shares one transaction and one
- * fsync. Drafts run through their set-based function; acts run one after another with a savepoint each. Callers hear
- * nothing before COMMIT has returned.
+ * fsync. Drafts run through their set-based function; acts run one after another, and they and the drafts between them have
+ * a savepoint each. Callers hear nothing before COMMIT has returned.
  */
 export class CommitQueue {
   readonly #hooks: BatchHooks;
@@ -148,7 +148,13 @@ export class CommitQueue {
     const settle: (() => void)[] = [];
     try {
       this.#begin();
-      for (const entry of entries) settle.push(await this.#runOne(entry));
+      for (let start = 0; start < entries.length; ) {
+        const entry = entries[start];
+        const drafts = draftsFrom(entries, start);
+        if (entry?.kind === 'act') settle.push(await this.#runAct(entry));
+        else settle.push(...this.#runDrafts(drafts));
+        start += Math.max(drafts.length, 1);
+      }
       this.#hooks.finishing();
     } catch (error) {
       this.#rollback();
@@ -159,22 +165,45 @@ export class CommitQueue {
     for (const answer of settle) answer();
   }
 
-  /** Runs one entry inside the batch; what it tells its caller after the commit is returned. */
-  async #runOne(entry: Entry): Promise<() => void> {
-    const mark = this.#hooks.mark();
-    this.#statements.savepoint.run();
+  /** Runs an act inside the batch; what it tells its caller after the commit is returned. */
+  async #runAct(entry: ActEntry): Promise<() => void> {
+    const back = this.#savepoint();
     try {
-      const result = entry.kind === 'draft' ? entry.apply([entry.draft])[0] : await withoutTurning(entry.act);
-      if (entry.kind === 'act') entry.ended();
+      const result = await withoutTurning(entry.act);
+      entry.ended();
       this.#statements.release.run();
       return () => entry.resolve(result as never);
     } catch (error) {
-      if (entry.kind === 'act') entry.ended();
+      entry.ended();
+      back();
+      return () => entry.reject(isOfStorage(error) ? asUnavailable(error) : error);
+    }
+  }
+
+  /** The same for drafts between two acts: together, and only when one breaks the others each alone. */
+  #runDrafts(entries: readonly DraftEntry[]): (() => void)[] {
+    const verdicts: unknown[] = [];
+    const back = this.#savepoint();
+    try {
+      this.#applyDrafts(entries, verdicts);
+      this.#statements.release.run();
+      return entries.map((entry, index) => () => entry.resolve(verdicts[index] as never));
+    } catch (error) {
+      back();
+      if (entries.length > 1) return entries.flatMap((entry) => this.#runDrafts([entry]));
+      return entries.map((entry) => () => entry.reject(isOfStorage(error) ? asUnavailable(error) : error));
+    }
+  }
+
+  /** What is written from here on can be taken back without the rest of the batch. */
+  #savepoint(): () => void {
+    const mark = this.#hooks.mark();
+    this.#statements.savepoint.run();
+    return () => {
       this.#statements.back.run();
       this.#statements.release.run();
       this.#hooks.backTo(mark);
-      return () => entry.reject(isOfStorage(error) ? asUnavailable(error) : error);
-    }
+    };
   }
 
   #begin(): void {
@@ -201,6 +230,16 @@ export class CommitQueue {
     }
     this.#hooks.rolledBack();
   }
+}
+
+/** The drafts that follow one another from here on. */
+function draftsFrom(entries: readonly Entry[], start: number): DraftEntry[] {
+  const drafts: DraftEntry[] = [];
+  for (let at = start, entry = entries[at]; entry?.kind === 'draft'; entry = entries[at]) {
+    drafts.push(entry);
+    at += 1;
+  }
+  return drafts;
 }
 
 /** SQLite's result codes for what is wrong with the file and no draft's fault: trying again would only take as long again. */
