@@ -8,7 +8,7 @@ import type { IForbiddenRuleType } from 'dependency-cruiser';
  * The order of the modules: a module may import those before it in this list, through their index.ts, and no other.
  * What must run the other way goes through the event log. A new module is put in here where it belongs.
  */
-export const moduleOrder = ['identity', 'groups', 'messaging', 'search', 'presence', 'calls', 'push'];
+export const moduleOrder = ['identity', 'groups', 'messaging', 'search', 'presence', 'calls', 'meetings', 'push'];
 
 const SRC = '^server/src';
 const KERNEL = `${SRC}/kernel/`;

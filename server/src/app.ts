@@ -10,6 +10,7 @@ import { openTransports } from './compose/transports.ts';
 import { keepUp } from './compose/upkeep.ts';
 import { watched } from './compose/watched.ts';
 import type { Config } from './config.ts';
+import { meetingsLimits } from './doors/meetings/limits.ts';
 import { pushDoor } from './doors/push/door.ts';
 import { pushLimits } from './doors/push/limits.ts';
 import { socialLimits } from './doors/social/limits.ts';
@@ -63,7 +64,14 @@ export async function buildApp({ config, secrets, storage, replayWith }: AppOpti
   const social = socialSocket({ ...modules, limits: counted, onFailure });
   const door = joinDoors(social, gateway);
   const metrics = watched({ log, live, search });
-  const http = await buildRoutes(ground, { modules, gateway, metrics, limits: counted, isReady: () => ready });
+  const http = await buildRoutes(ground, {
+    modules,
+    gateway,
+    metrics,
+    limits: counted,
+    meetingsLimits: meetingsLimits(limits, config, clock),
+    isReady: () => ready,
+  });
   const transports = openTransports(ground, { server: http.app.server, door, live });
   const connections = followConnections(http.app.server);
   keepUp(ground, modules);

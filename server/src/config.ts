@@ -90,6 +90,17 @@ export const settings = Type.Object({
     '60/60',
   ),
   RATE_LIMIT_PUSH_KEYS: rate('The same by one service key', '6000/60'),
+  RATE_LIMIT_MEETINGS: rate(
+    'Meetings made, changed, started and ended, and tokens for them, by one account',
+    '100/3600',
+  ),
+  RATE_LIMIT_MEETING_PEOPLE: rate(
+    'Joining and leaving meetings, and lists of participants, by one account',
+    '1000/3600',
+  ),
+  RATE_LIMIT_MEETING_CHAT: rate('Chat messages in meetings, and their history, by one account', '60/60'),
+  RATE_LIMIT_MEETING_STATUS: rate('Changes of status in meetings by one account', '120/60'),
+  RATE_LIMIT_MEETING_SOCKET: rate('Messages on WebSockets of meetings by one account', '1000/60'),
   LOGIN_ATTEMPTS: rate('Failed passwords for one account, and from one address, at all doors together', '10/900'),
   SOCKET_EVENTS: rate('Events by one socket', '1000/10'),
   SOCKETS_WAITING: count('Connections by one address that have not signed in yet, at a time', 200),
@@ -99,32 +110,28 @@ export const settings = Type.Object({
   SEND_BUFFER: count('Bytes that may wait for one client before it catches up at its own pace', 1_048_576, 65_536),
 });
 
-export type Config = Readonly<
-  Omit<
-    Static<typeof settings>,
-    | 'RATE_LIMIT_AUTH'
-    | 'RATE_LIMIT_MESSAGES'
-    | 'RATE_LIMIT_RECEIPTS'
-    | 'RATE_LIMIT_CALLS'
-    | 'RATE_LIMIT_TYPING'
-    | 'RATE_LIMIT_GENERAL'
-    | 'RATE_LIMIT_PUSH'
-    | 'RATE_LIMIT_PUSH_KEYS'
-    | 'LOGIN_ATTEMPTS'
-    | 'SOCKET_EVENTS'
-  > & {
-    RATE_LIMIT_AUTH: Rate;
-    RATE_LIMIT_MESSAGES: Rate;
-    RATE_LIMIT_RECEIPTS: Rate;
-    RATE_LIMIT_CALLS: Rate;
-    RATE_LIMIT_TYPING: Rate;
-    RATE_LIMIT_GENERAL: Rate;
-    RATE_LIMIT_PUSH: Rate;
-    RATE_LIMIT_PUSH_KEYS: Rate;
-    LOGIN_ATTEMPTS: Rate;
-    SOCKET_EVENTS: Rate;
-  }
->;
+/** Settings that are written as count/seconds. */
+const rateNames = [
+  'RATE_LIMIT_AUTH',
+  'RATE_LIMIT_MESSAGES',
+  'RATE_LIMIT_RECEIPTS',
+  'RATE_LIMIT_CALLS',
+  'RATE_LIMIT_TYPING',
+  'RATE_LIMIT_GENERAL',
+  'RATE_LIMIT_PUSH',
+  'RATE_LIMIT_PUSH_KEYS',
+  'RATE_LIMIT_MEETINGS',
+  'RATE_LIMIT_MEETING_PEOPLE',
+  'RATE_LIMIT_MEETING_CHAT',
+  'RATE_LIMIT_MEETING_STATUS',
+  'RATE_LIMIT_MEETING_SOCKET',
+  'LOGIN_ATTEMPTS',
+  'SOCKET_EVENTS',
+] as const;
+
+type Rates = Readonly<Record<(typeof rateNames)[number], Rate>>;
+
+export type Config = Readonly<Omit<Static<typeof settings>, keyof Rates>> & Rates;
 
 /** Settings with values that they do not take. */
 export class SettingsUnfit extends Error {
@@ -141,19 +148,8 @@ export class SettingsUnfit extends Error {
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   const values = checked(given);
-  return Object.freeze({
-    ...values,
-    RATE_LIMIT_AUTH: rateOf(values.RATE_LIMIT_AUTH),
-    RATE_LIMIT_MESSAGES: rateOf(values.RATE_LIMIT_MESSAGES),
-    RATE_LIMIT_RECEIPTS: rateOf(values.RATE_LIMIT_RECEIPTS),
-    RATE_LIMIT_CALLS: rateOf(values.RATE_LIMIT_CALLS),
-    RATE_LIMIT_TYPING: rateOf(values.RATE_LIMIT_TYPING),
-    RATE_LIMIT_GENERAL: rateOf(values.RATE_LIMIT_GENERAL),
-    RATE_LIMIT_PUSH: rateOf(values.RATE_LIMIT_PUSH),
-    RATE_LIMIT_PUSH_KEYS: rateOf(values.RATE_LIMIT_PUSH_KEYS),
-    LOGIN_ATTEMPTS: rateOf(values.LOGIN_ATTEMPTS),
-    SOCKET_EVENTS: rateOf(values.SOCKET_EVENTS),
-  });
+  const rates = Object.fromEntries(rateNames.map((name) => [name, rateOf(values[name])])) as Rates;
+  return Object.freeze({ ...values, ...rates });
 }
 
 function checked(given: Readonly<Record<string, string | undefined>>): Static<typeof settings> {

@@ -10,6 +10,7 @@ import type { Clock } from './kernel/clock.ts';
 import { callMigrations } from './modules/calls/index.ts';
 import { groupMigrations } from './modules/groups/index.ts';
 import { identityMigrations } from './modules/identity/index.ts';
+import { meetingMigrations } from './modules/meetings/index.ts';
 import {
   type MessageStore,
   messagingMigrations,
@@ -31,6 +32,7 @@ const migrations = (engine: Engine): Migrations => ({
   ...messagingMigrations(engine),
   ...presenceMigrations(engine),
   ...callMigrations(engine),
+  ...meetingMigrations(engine),
   ...searchMigrations(engine),
   ...pushMigrations(engine),
   ...jobMigrations(engine),

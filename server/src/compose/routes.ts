@@ -1,4 +1,7 @@
 import type { Config } from '../config.ts';
+import { meetingsEnvelope } from '../doors/meetings/envelope.ts';
+import type { MeetingsLimits } from '../doors/meetings/limits.ts';
+import { meetingsRoutes } from '../doors/meetings/routes.ts';
 import type { pushDoor } from '../doors/push/door.ts';
 import { pushEnvelope } from '../doors/push/envelope.ts';
 import { describeApi } from '../doors/social/api-docs.ts';
@@ -24,19 +27,21 @@ type Needs = {
   gateway: ReturnType<typeof pushDoor>;
   metrics: Metrics;
   limits: SocialLimits;
+  meetingsLimits: MeetingsLimits;
   isReady: () => boolean;
 };
 
 /** Everything that is asked for over HTTP on the port that the social and push contracts share. */
 export async function buildRoutes(
   ground: Ground,
-  { modules, gateway, metrics, limits, isReady }: Needs,
+  { modules, gateway, metrics, limits, meetingsLimits, isReady }: Needs,
 ): Promise<Http> {
   const { config, storage, clock, logger } = ground;
   const { identity, messaging, search, calls, groups, resetMail } = modules;
   const http = createHttp({ logger, trustProxy: config.TRUST_PROXY, corsOrigins: config.CORS_ORIGINS });
   http.setEnvelope('/', socialEnvelope);
   http.setEnvelope('/api/gateway', pushEnvelope);
+  http.setEnvelope('/api/v1/meetings', meetingsEnvelope);
   countRequests(http.app, metrics);
   if (showsDocs(config)) describeApi(http.app);
   const health = { clock, pingDatabase: () => storage.sql.ping(), isReady };
@@ -54,6 +59,8 @@ export async function buildRoutes(
   ];
   const social = socialRoutes({ ...health, identity, resetMail, limits, others });
   await http.app.register(social, { prefix: '/api/v1' });
+  const meetings = meetingsRoutes({ identity, limits: meetingsLimits, groups: [] });
+  await http.app.register(meetings, { prefix: '/api/v1/meetings' });
   await http.app.register(gateway.routes, { prefix: '/api/gateway' });
   return http;
 }

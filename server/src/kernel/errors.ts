@@ -31,12 +31,23 @@ export class Refusal extends Error {
   readonly error: ErrorValue;
   /** Seconds after which a retry makes sense, where that is known. */
   readonly retryAfter: number | undefined;
+  /** What doors whose envelope has room for it may say beside the message; never a secret. */
+  readonly details: Readonly<Record<string, unknown>> | undefined;
 
-  constructor(error: ErrorValue, options: { message?: string; retryAfter?: number; cause?: unknown } = {}) {
+  constructor(
+    error: ErrorValue,
+    options: {
+      message?: string;
+      retryAfter?: number;
+      details?: Readonly<Record<string, unknown>>;
+      cause?: unknown;
+    } = {},
+  ) {
     super(options.message ?? error.message, { cause: options.cause });
     this.name = 'Refusal';
     this.error = error;
     this.retryAfter = options.retryAfter;
+    this.details = options.details;
   }
 }
 

@@ -9,6 +9,7 @@ export type Failure = Readonly<{
   retryable: boolean;
   /** Seconds. */
   retryAfter?: number;
+  details?: Readonly<Record<string, unknown>>;
 }>;
 
 /** A door's answer to a failure: its documented status and body. */
@@ -19,8 +20,13 @@ const internal: Failure = { kind: 'internal', code: 'INTERNAL', message: 'Intern
 /** Any thrown value: ours by its class, the framework's by its status, everything else as internal. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof Refusal) {
-    const { error: value, message, retryAfter } = error;
-    return { ...value, message, ...(retryAfter === undefined ? {} : { retryAfter }) };
+    const { error: value, message, retryAfter, details } = error;
+    return {
+      ...value,
+      message,
+      ...(retryAfter === undefined ? {} : { retryAfter }),
+      ...(details === undefined ? {} : { details }),
+    };
   }
   if (typeof error !== 'object' || error === null) return internal;
   if ('validation' in error && error.validation !== undefined && error instanceof Error) {

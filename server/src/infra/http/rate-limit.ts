@@ -20,22 +20,26 @@ export type RateLimit = Readonly<{
    * our failure counts for nobody.
    */
   refusedBy(rule: Rule): (error: unknown, request: FastifyRequest, reply: FastifyReply) => Promise<never>;
-  /** Refuses RATE_LIMITED, with the seconds to wait; the headers of a reply then tell of the limit that was reached. */
-  refuse(taken: Taken, reply?: FastifyReply): void;
+  /**
+   * Refuses RATE_LIMITED, with the seconds to wait and, where the rule is said, with it and the end of the window (`limit`,
+   * `window` in seconds, `resetAt` in epoch seconds); the headers of a reply then tell of the limit that was reached.
+   */
+  refuse(taken: Taken, reply?: FastifyReply, rule?: Rule): void;
 }>;
 
 export function rateLimit(limits: Limits, clock: Clock): RateLimit {
-  const refuse = (taken: Taken, reply?: FastifyReply): void => {
+  const refuse = (taken: Taken, reply?: FastifyReply, rule?: Rule): void => {
     if (taken.allowed) return;
     if (reply !== undefined) describe(taken, reply);
     throw new Refusal(commonErrors.RATE_LIMITED, {
       retryAfter: Math.max(1, taken.resetAt - Math.floor(clock.now() / 1_000)),
+      ...(rule === undefined ? {} : { details: { limit: taken.limit, window: rule.seconds, resetAt: taken.resetAt } }),
     });
   };
   const take: RateLimit['take'] = async (rule, key, reply) => {
     const taken = await limits.take(rule, key);
     describe(taken, reply);
-    refuse(taken);
+    refuse(taken, undefined, rule);
   };
   return {
     take,

@@ -1,0 +1,25 @@
+import { errorTable } from '../../kernel/errors.ts';
+
+export const meetingErrors = errorTable({
+  MEETING_NOT_FOUND: { kind: 'not_found', message: 'Meeting not found' },
+  ALREADY_ACTIVE: { kind: 'conflict', message: 'The meeting is already in progress' },
+  NOT_ACTIVE: { kind: 'invalid', message: 'The meeting is not in progress' },
+  CANCELLED: { kind: 'invalid', message: 'The meeting was cancelled' },
+  ENDED: { kind: 'gone', message: 'The meeting has ended' },
+  HOST_ONLY: { kind: 'forbidden', message: 'Only a host of the meeting may do this' },
+  NOT_INVITED: { kind: 'forbidden', message: 'You may not join this meeting' },
+  WRONG_PASSWORD: { kind: 'forbidden', message: 'The password of the meeting is missing or wrong' },
+  PASSWORD_NEEDED: { kind: 'invalid', message: 'require_password needs a password' },
+  LOCKED: { kind: 'forbidden', message: 'The meeting is locked to new participants' },
+  FULL: { kind: 'forbidden', message: 'The meeting has reached its limit of participants' },
+  NOT_ADMITTED: { kind: 'forbidden', message: 'Only a host lets people in from the waiting room' },
+  PARTICIPANT_NOT_FOUND: { kind: 'not_found', message: 'Participant not found in the meeting' },
+  USER_NOT_FOUND: { kind: 'not_found', message: 'User not found' },
+  CAMERA_OFF: { kind: 'forbidden', message: 'Cameras are switched off for this meeting' },
+  SCREEN_SHARE_OFF: { kind: 'forbidden', message: 'Sharing the screen is not allowed in this meeting' },
+  CHAT_OFF: { kind: 'forbidden', message: 'Chat is not allowed in this meeting' },
+  ROOM_NOT_FOUND: { kind: 'not_found', message: 'Breakout room not found' },
+  ROOM_FULL: { kind: 'forbidden', message: 'The breakout room is full' },
+  STAYS_IN_ROOM: { kind: 'forbidden', message: 'Only a host moves people between breakout rooms of this meeting' },
+  TOO_MANY_PEOPLE: { kind: 'invalid', message: 'A meeting invites at most 500 people' },
+});

@@ -1,0 +1,63 @@
+import type { ParticipantRole, ParticipantStatus } from './schema.ts';
+
+/**
+ * Topics: `meeting:{id}`, which is read by those who are joined (a row of `joined` lets in, `left` lets out). What only one
+ * person may know (who waits, to a host; that one waits, is admitted or removed; a private chat message) goes to the topics
+ * of the accounts themselves. Every body begins with the meeting's public id, and ids are UUIDs.
+ */
+export const meetingEvents = {
+  started: 'meeting.started',
+  ended: 'meeting.ended',
+  joined: 'meeting.joined',
+  left: 'meeting.left',
+  /** Status flags or the role of somebody have changed. */
+  participant: 'meeting.participant',
+  /** To hosts: somebody waits. To who waits: admitted, refused or removed. */
+  waiting: 'meeting.waiting',
+  chat: 'meeting.chat',
+  policy: 'meeting.policy',
+  rooms: 'meeting.rooms',
+  roomMoved: 'meeting.room_moved',
+} as const;
+
+/** Signals, around the log: nothing of them is kept. */
+export const meetingSignals = { reaction: 'meeting.reaction' } as const;
+
+export type MeetingStarted = Readonly<{ meetingId: string; byId: string; at: number }>;
+export type MeetingEnded = Readonly<{
+  meetingId: string;
+  /** `null`: by itself. */
+  byId: string | null;
+  at: number;
+  durationMinutes: number;
+  participantCount: number;
+}>;
+export type ParticipantJoined = Readonly<{
+  meetingId: string;
+  userId: string;
+  name: string;
+  role: ParticipantRole;
+  deviceType: string;
+  at: number;
+}>;
+export type ParticipantLeft = Readonly<{ meetingId: string; userId: string; at: number; removed: boolean }>;
+/** What has changed, and all flags as they are now. */
+export type ParticipantChanged = Readonly<{
+  meetingId: string;
+  userId: string;
+  role: ParticipantRole;
+  isMuted: boolean;
+  isVideoEnabled: boolean;
+  isScreenSharing: boolean;
+  isHandRaised: boolean;
+  /** Whether it was the raised hand that changed. */
+  handChanged: boolean;
+  at: number;
+}>;
+export type WaitingChanged = Readonly<{
+  meetingId: string;
+  userId: string;
+  name: string;
+  status: ParticipantStatus;
+  at: number;
+}>;

@@ -1,0 +1,4 @@
+export { meetingErrors } from './errors.ts';
+export * from './events.ts';
+export { meetingMigrations } from './migrations.ts';
+export * from './schema.ts';

@@ -1,0 +1,39 @@
+import { type Kysely, sql } from 'kysely';
+import { identityColumn } from '../../infra/log/migrations.ts';
+import type { Engine, Migrations } from '../../infra/sql/sql.ts';
+
+export const meetingMigrations = (engine: Engine): Migrations => ({
+  '2026-11-20-98-meetings': {
+    async up(db: Kysely<unknown>) {
+      const id = engine === 'sqlite' ? sql`blob` : sql`bytea`;
+      const byKeyOnly = engine === 'sqlite' ? sql`without rowid` : sql``;
+      const statements = [
+        sql`create table meetings (id ${identityColumn(engine)}, public_id ${id} not null, creator bigint not null,
+              host bigint not null, title text not null, description text, status text not null, scheduled_at bigint,
+              time_zone text, duration_minutes bigint, policy text not null, password_hash text,
+              started_at bigint, started_by bigint, ended_at bigint, ended_by bigint,
+              attendance bigint not null default 0, present bigint not null default 0,
+              empty_since bigint, rooms text, created_at bigint not null, updated_at bigint not null)`,
+        sql`create unique index meetings_by_public_id on meetings (public_id)`,
+        sql`create table meeting_people (meeting bigint not null, account bigint not null, public_id ${id} not null,
+              role text not null, status text not null, invited bigint not null, is_muted bigint not null,
+              is_video_enabled bigint not null, is_screen_sharing bigint not null, is_hand_raised bigint not null,
+              device_type text not null, connection_id text, room bigint, waiting_since bigint, joined_at bigint,
+              left_at bigint, attended bigint not null default 0, primary key (meeting, account)) ${byKeyOnly}`,
+        sql`create index meeting_people_by_account on meeting_people (account, meeting)`,
+        // Who is there, longest first: whoever follows a host is found without looking at those who have left.
+        sql`create index meeting_people_present on meeting_people (meeting, status, joined_at)`,
+        sql`create table meeting_chat (id ${identityColumn(engine)}, public_id ${id} not null, meeting bigint not null,
+              sender bigint not null, recipient bigint, room bigint, content text not null, type text not null,
+              file text, at bigint not null)`,
+        sql`create index meeting_chat_by_meeting on meeting_chat (meeting, id)`,
+        sql`create table meeting_rooms (id ${identityColumn(engine)}, public_id ${id} not null, meeting bigint not null,
+              name text not null, description text, capacity bigint, allow_chat bigint not null,
+              allow_screen_share bigint not null, people bigint not null default 0, is_active bigint not null)`,
+        sql`create unique index meeting_rooms_by_public_id on meeting_rooms (public_id)`,
+        sql`create index meeting_rooms_by_meeting on meeting_rooms (meeting, id)`,
+      ];
+      for (const statement of statements) await statement.execute(db);
+    },
+  },
+});

@@ -1,0 +1,163 @@
+import { type Static, Type } from 'typebox';
+import { clientKey } from '../../infra/log/keys.ts';
+
+/** People that a meeting invites, and the most that any policy lets in. */
+export const mostInvited = 500;
+export const mostParticipants = 1_000;
+
+export const meetingStatuses = ['scheduled', 'in_progress', 'ended', 'cancelled'] as const;
+export type MeetingStatus = (typeof meetingStatuses)[number];
+
+/** A host is one, co-hosts any number. */
+export const participantRoles = ['host', 'co-host', 'attendee'] as const;
+export type ParticipantRole = (typeof participantRoles)[number];
+
+/** `invited`: named, and never here yet. */
+export const participantStatuses = ['invited', 'waiting', 'joined', 'left', 'removed'] as const;
+export type ParticipantStatus = (typeof participantStatuses)[number];
+
+export const deviceTypes = ['desktop', 'mobile', 'tablet', 'browser', 'room', 'unknown'] as const;
+
+const permissions = ['all', 'host', 'none'] as const;
+export type Permission = (typeof permissions)[number];
+const permission = Type.Optional(Type.Unsafe<Permission>(Type.Union(permissions.map((value) => Type.Literal(value)))));
+
+const nothing = Type.Null();
+const orNothing = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
+  Type.Optional(Type.Union([schema, nothing]));
+/** In either spelling. */
+const id = Type.String({ minLength: 1, maxLength: 64 });
+const domain = Type.String({
+  pattern: '^(?=.{1,253}$)[A-Za-z0-9-]+(?:\\.[A-Za-z0-9-]+)+$',
+  'x-fault': 'is not a domain such as example.com',
+});
+const password = Type.String({ minLength: 1, maxLength: 128 });
+
+/** What a host lets people do. A change names only what it changes. */
+export const policyChange = Type.Object(
+  {
+    require_waiting_room: Type.Optional(Type.Boolean()),
+    require_password: Type.Optional(Type.Boolean()),
+    /** Kept as a hash; never answered. */
+    password: orNothing(password),
+    allow_anonymous_join: Type.Optional(Type.Boolean()),
+    max_participants: orNothing(Type.Integer({ minimum: 1, maximum: mostParticipants })),
+    allowed_domains: Type.Optional(Type.Array(domain, { maxItems: 100 })),
+    /** Accounts by id, or by email. */
+    blocked_users: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 320 }), { maxItems: 500 })),
+    recording_permissions: permission,
+    screen_share_permissions: permission,
+    chat_permissions: permission,
+    mute_on_entry: Type.Optional(Type.Boolean()),
+    disable_camera: Type.Optional(Type.Boolean()),
+    lock_meeting: Type.Optional(Type.Boolean()),
+  },
+  { examples: [{ require_waiting_room: true, mute_on_entry: true }] },
+);
+export type PolicyChange = Static<typeof policyChange>;
+
+/** As it is kept; `blockedUsers`: account numbers. The password is beside it, hashed. */
+export type Policy = Readonly<{
+  requireWaitingRoom: boolean;
+  requirePassword: boolean;
+  allowAnonymousJoin: boolean;
+  maxParticipants: number | null;
+  allowedDomains: readonly string[];
+  blockedUsers: readonly number[];
+  recording: Permission;
+  screenShare: Permission;
+  chat: Permission;
+  muteOnEntry: boolean;
+  disableCamera: boolean;
+  lock: boolean;
+}>;
+
+export const openPolicy: Policy = {
+  requireWaitingRoom: false,
+  requirePassword: false,
+  allowAnonymousJoin: false,
+  maxParticipants: null,
+  allowedDomains: [],
+  blockedUsers: [],
+  recording: 'host',
+  screenShare: 'all',
+  chat: 'all',
+  muteOnEntry: false,
+  disableCamera: false,
+  lock: false,
+};
+
+const title = Type.String({ minLength: 1, maxLength: 200 });
+const moment = Type.String({
+  format: 'date-time',
+  'x-fault': 'is not a time such as 2026-12-01T09:00:00Z',
+});
+const zone = Type.String({ minLength: 1, maxLength: 64 });
+
+/** A meeting to be: `time_zone` is an IANA name, for people and calendars; `scheduled_at` says the moment by itself. */
+export const meetingDraft = Type.Object(
+  {
+    title,
+    description: orNothing(Type.String({ maxLength: 5_000 })),
+    scheduled_at: orNothing(moment),
+    time_zone: orNothing(zone),
+    duration_minutes: orNothing(Type.Integer({ minimum: 1, maximum: 1_440 })),
+    invited: Type.Optional(Type.Array(id, { maxItems: mostInvited })),
+    policy: Type.Optional(policyChange),
+    client_id: orNothing(clientKey),
+  },
+  { examples: [{ title: 'Weekly', scheduled_at: '2026-12-01T09:00:00Z', time_zone: 'Europe/Berlin' }] },
+);
+export type MeetingDraft = Static<typeof meetingDraft>;
+
+export const meetingChange = Type.Partial(Type.Omit(meetingDraft, ['policy', 'client_id']));
+export type MeetingChange = Static<typeof meetingChange>;
+
+export const joinDraft = Type.Object({
+  connection_id: orNothing(Type.String({ minLength: 1, maxLength: 128 })),
+  device_type: orNothing(Type.String({ minLength: 1, maxLength: 32 })),
+  join_muted: orNothing(Type.Boolean()),
+  join_without_video: orNothing(Type.Boolean()),
+  password: orNothing(password),
+});
+export type JoinDraft = Static<typeof joinDraft>;
+
+/** What is there of a meeting, whoever asks. Times in milliseconds since 1970; ids are UUIDs, doors spell them as they do. */
+export type Meeting = Readonly<{
+  id: string;
+  title: string;
+  description: string | null;
+  creatorId: string;
+  hostId: string;
+  status: MeetingStatus;
+  scheduledAt: number | null;
+  timeZone: string | null;
+  durationMinutes: number | null;
+  startedAt: number | null;
+  startedById: string | null;
+  endedAt: number | null;
+  endedById: string | null;
+  /** Distinct people who ever joined, and those who are there now. */
+  attendance: number;
+  present: number;
+  createdAt: number;
+  updatedAt: number;
+}>;
+
+/** Somebody in a meeting. */
+export type Participant = Readonly<{
+  id: string;
+  userId: string;
+  name: string;
+  role: ParticipantRole;
+  status: ParticipantStatus;
+  isMuted: boolean;
+  isVideoEnabled: boolean;
+  isScreenSharing: boolean;
+  isHandRaised: boolean;
+  deviceType: string;
+  joinedAt: number | null;
+  leftAt: number | null;
+  /** The public id of the breakout room that they are in. */
+  roomId: string | null;
+}>;
