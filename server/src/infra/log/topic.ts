@@ -1,5 +1,5 @@
 /** Topics are `kind:{number}`; in tables both stand in one integer, so that an index has one key. */
-const kinds = { user: 0, group: 1, meeting: 2, session: 3, conversation: 4 } as const;
+const kinds = { user: 0, group: 1, meeting: 2, session: 3, conversation: 4, room: 5 } as const;
 
 export type TopicKind = keyof typeof kinds;
 

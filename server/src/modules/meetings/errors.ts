@@ -21,5 +21,12 @@ export const meetingErrors = errorTable({
   ROOM_NOT_FOUND: { kind: 'not_found', message: 'Breakout room not found' },
   ROOM_FULL: { kind: 'forbidden', message: 'The breakout room is full' },
   STAYS_IN_ROOM: { kind: 'forbidden', message: 'Only a host moves people between breakout rooms of this meeting' },
+  NO_ROOMS: { kind: 'invalid', message: 'room_count or rooms says how many breakout rooms there are: 1 to 50' },
+  FILE_NEEDED: { kind: 'invalid', message: 'A message of the type file or image needs a file_url' },
+  OWN_RECIPIENT: { kind: 'invalid', message: 'A private message is for somebody else' },
+  BLOCKED: { kind: 'forbidden', message: 'This account does not take messages from you' },
+  NOT_JOINED: { kind: 'forbidden', message: 'Only who has joined the meeting may do this' },
+  NO_TOKEN_FOR_OTHERS: { kind: 'forbidden', message: 'A token is made for whoever asks for it, and for nobody else' },
+  LIVEKIT_NOT_SET_UP: { kind: 'unavailable', message: 'LiveKit is not set up on this server' },
   TOO_MANY_PEOPLE: { kind: 'invalid', message: 'A meeting invites at most 500 people' },
 });

@@ -1,4 +1,4 @@
-import type { ParticipantRole, ParticipantStatus } from './schema.ts';
+import type { BreakoutRoom, ChatMessage, ParticipantRole, ParticipantStatus } from './schema.ts';
 
 /**
  * Topics: `meeting:{id}`, which is read by those who are joined (a row of `joined` lets in, `left` lets out). What only one
@@ -16,7 +16,9 @@ export const meetingEvents = {
   waiting: 'meeting.waiting',
   chat: 'meeting.chat',
   policy: 'meeting.policy',
+  /** Breakout rooms were opened, close in a moment, or are closed. */
   rooms: 'meeting.rooms',
+  /** Somebody went into a breakout room, to another, or back. */
   roomMoved: 'meeting.room_moved',
 } as const;
 
@@ -38,9 +40,18 @@ export type ParticipantJoined = Readonly<{
   name: string;
   role: ParticipantRole;
   deviceType: string;
+  /** Whoever did it: they themselves, or the host who let them in. Its own sockets need not hear of it. */
+  byId: string;
   at: number;
 }>;
-export type ParticipantLeft = Readonly<{ meetingId: string; userId: string; at: number; removed: boolean }>;
+export type ParticipantLeft = Readonly<{
+  meetingId: string;
+  userId: string;
+  /** As above; `null`: the server, e.g. because the meeting ended. */
+  byId: string | null;
+  at: number;
+  removed: boolean;
+}>;
 /** What has changed, and all flags as they are now. */
 export type ParticipantChanged = Readonly<{
   meetingId: string;
@@ -52,6 +63,8 @@ export type ParticipantChanged = Readonly<{
   isHandRaised: boolean;
   /** Whether it was the raised hand that changed. */
   handChanged: boolean;
+  /** As above. */
+  byId: string | null;
   at: number;
 }>;
 export type WaitingChanged = Readonly<{
@@ -59,5 +72,26 @@ export type WaitingChanged = Readonly<{
   userId: string;
   name: string;
   status: ParticipantStatus;
+  at: number;
+}>;
+
+/** To the meeting's topic, or a breakout room's; of a private message to the two accounts' own. */
+export type ChatSent = Readonly<{ meetingId: string }> & ChatMessage;
+export type RoomsChanged = Readonly<{
+  meetingId: string;
+  state: 'open' | 'closing' | 'closed';
+  /** `null`: by the time limit. */
+  byId: string | null;
+  rooms: readonly BreakoutRoom[];
+  /** Who was put where when they were opened. */
+  assigned: readonly Readonly<{ userId: string; roomId: string }>[];
+  at: number;
+}>;
+/** `roomId` null: back to all the others. */
+export type RoomMoved = Readonly<{
+  meetingId: string;
+  userId: string;
+  roomId: string | null;
+  byId: string;
   at: number;
 }>;

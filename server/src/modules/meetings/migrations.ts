@@ -24,9 +24,12 @@ export const meetingMigrations = (engine: Engine): Migrations => ({
         // Who is there, longest first: whoever follows a host is found without looking at those who have left.
         sql`create index meeting_people_present on meeting_people (meeting, status, joined_at)`,
         sql`create table meeting_chat (id ${identityColumn(engine)}, public_id ${id} not null, meeting bigint not null,
-              sender bigint not null, recipient bigint, room bigint, content text not null, type text not null,
-              file text, at bigint not null)`,
-        sql`create index meeting_chat_by_meeting on meeting_chat (meeting, id)`,
+              place bigint not null, sender bigint not null, recipient bigint, content text not null,
+              type text not null, file text, at bigint not null)`,
+        // What one may read is three or four ranges of these, each in order: nothing of others is looked at.
+        sql`create index meeting_chat_by_place on meeting_chat (meeting, place, id)`,
+        sql`create index meeting_chat_by_sender on meeting_chat (meeting, sender, id) where recipient is not null`,
+        sql`create index meeting_chat_by_recipient on meeting_chat (meeting, recipient, id) where recipient is not null`,
         sql`create table meeting_rooms (id ${identityColumn(engine)}, public_id ${id} not null, meeting bigint not null,
               name text not null, description text, capacity bigint, allow_chat bigint not null,
               allow_screen_share bigint not null, people bigint not null default 0, is_active bigint not null)`,

@@ -161,3 +161,104 @@ export type Participant = Readonly<{
   /** The public id of the breakout room that they are in. */
   roomId: string | null;
 }>;
+
+export const chatTypes = ['text', 'file', 'image'] as const;
+export type ChatType = (typeof chatTypes)[number];
+const chatType = Type.Unsafe<ChatType>(Type.Union(chatTypes.map((value) => Type.Literal(value))));
+// The character NUL is refused: PostgreSQL cannot keep it.
+const plain = { pattern: '^[^\\u0000]*$', 'x-fault': 'must not contain the character NUL' };
+
+/** What somebody says to all, or to `recipient_id` alone. It is kept as it is: whoever shows it makes it safe to show. */
+export const chatDraft = Type.Object(
+  {
+    content: Type.String({ minLength: 1, maxLength: 5_000, ...plain }),
+    message_type: orNothing(chatType),
+    recipient_id: orNothing(id),
+    file_url: orNothing(
+      Type.String({
+        maxLength: 2_048,
+        pattern: '^[Hh][Tt][Tt][Pp][Ss]?://[^\\s\\u0000/?#]+[^\\s\\u0000]*$',
+        'x-fault': 'must be an address that begins with https:// or http://',
+      }),
+    ),
+    file_name: orNothing(Type.String({ minLength: 1, maxLength: 255, ...plain })),
+    file_type: orNothing(Type.String({ minLength: 1, maxLength: 127, ...plain })),
+    file_size: orNothing(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+    client_id: orNothing(clientKey),
+  },
+  { examples: [{ content: 'Hello everyone!', message_type: 'text' }] },
+);
+export type ChatDraft = Static<typeof chatDraft>;
+
+export type ChatFile = Readonly<{ url: string | null; name: string | null; type: string | null; size: number | null }>;
+
+export type ChatMessage = Readonly<{
+  id: string;
+  senderId: string;
+  senderName: string;
+  /** `null`: to everybody in the meeting, or in the breakout room. */
+  recipientId: string | null;
+  roomId: string | null;
+  content: string;
+  type: ChatType;
+  file: ChatFile | null;
+  at: number;
+}>;
+
+export const mostRooms = 50;
+const roomCapacity = Type.Integer({ minimum: 1, maximum: mostParticipants });
+
+/** Breakout rooms: as many as `room_count` says, and at least those that are named. */
+export const roomsDraft = Type.Object(
+  {
+    room_count: orNothing(Type.Integer({ minimum: 1, maximum: mostRooms })),
+    rooms: orNothing(
+      Type.Array(
+        Type.Object({
+          name: orNothing(Type.String({ minLength: 1, maxLength: 100, ...plain })),
+          description: orNothing(Type.String({ maxLength: 1_000, ...plain })),
+          capacity: orNothing(roomCapacity),
+          settings: orNothing(
+            Type.Object({
+              allow_chat: Type.Optional(Type.Boolean()),
+              allow_screen_share: Type.Optional(Type.Boolean()),
+            }),
+          ),
+        }),
+        { maxItems: mostRooms },
+      ),
+    ),
+    auto_assign: Type.Optional(Type.Boolean()),
+    allow_participants_to_choose: Type.Optional(Type.Boolean()),
+    allow_participants_to_return: Type.Optional(Type.Boolean()),
+    time_limit_minutes: orNothing(Type.Integer({ minimum: 1, maximum: 1_440 })),
+  },
+  { examples: [{ room_count: 3, auto_assign: true, time_limit_minutes: 30 }] },
+);
+export type RoomsDraft = Static<typeof roomsDraft>;
+
+export const assignmentTypes = ['manual', 'auto', 'self'] as const;
+
+/** Who goes where. Without a room they come back, or with `auto` go where the fewest are. */
+export const assignDraft = Type.Object(
+  {
+    participant_user_id: orNothing(id),
+    breakout_room_id: orNothing(id),
+    assignment_type: orNothing(Type.Union(assignmentTypes.map((value) => Type.Literal(value)))),
+  },
+  { examples: [{ participant_user_id: '01KFMQ8XH6J5V3B0R2ZD9T7WNC', assignment_type: 'auto' }] },
+);
+export type AssignDraft = Static<typeof assignDraft>;
+
+export type BreakoutRoom = Readonly<{
+  id: string;
+  name: string;
+  description: string | null;
+  capacity: number | null;
+  people: number;
+  isActive: boolean;
+  allowChat: boolean;
+  allowScreenShare: boolean;
+  /** When they close by themselves. */
+  closesAt: number | null;
+}>;

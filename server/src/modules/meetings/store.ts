@@ -59,9 +59,10 @@ export type MeetingTables = {
     id: Generated<number>;
     public_id: IdBytes;
     meeting: number;
+    /** The breakout room, 0 the meeting itself, -1 between two people. */
+    place: number;
     sender: number;
     recipient: number | null;
-    room: number | null;
     content: string;
     type: string;
     /** JSON of what is said of a file. */
