@@ -102,6 +102,7 @@ export async function buildApp({ config, secrets, storage, replayWith }: AppOpti
         () => live.hub.stop(),
         () => live.delivery.close(),
         () => search.close(),
+        () => modules.liveKitDepartures?.close(),
         () => metrics.close(),
         () => bus.close(),
         () => log.close(),

@@ -67,6 +67,9 @@ export const settings = Type.Object({
   JITSI_APP_ID: text('App id that the Jitsi server knows; in development rendezvous'),
   JITSI_APP_SECRET: text('Signs the way into calls, at least 32 bytes; the Jitsi server has the same'),
   CALL_RING_SECONDS: count('How long a call rings before it ends unanswered, in seconds', 60),
+  LIVEKIT_URL: text('LiveKit server on which meetings have sound and pictures, as wss://host'),
+  LIVEKIT_API_KEY: text('API key that the LiveKit server knows'),
+  LIVEKIT_API_SECRET: text('Its secret: signs the way into meetings; in production at least 32 bytes'),
   SMTP_URL: text('smtp://user:password@host:587 of the server that sends mail: codes for new passwords'),
   MAIL_FROM: text('Sender of mails; without it rendezvous@ the host of SMTP_URL'),
   ADMIN_EMAIL: text('With ADMIN_PASSWORD: the administrator made at the first start'),
@@ -105,6 +108,7 @@ export const settings = Type.Object({
   SOCKET_EVENTS: rate('Events by one socket', '1000/10'),
   SOCKETS_WAITING: count('Connections by one address that have not signed in yet, at a time', 200),
   OFFLINE_AFTER: count('Seconds without a connection after which others hear that somebody has gone', 5),
+  MEETING_HOST_AWAY: count('Seconds without a connection after which somebody else is host of a meeting', 30),
   SOCKETS_PER_ACCOUNT: count('Live connections of one account, at a time', 100),
   REPLAY_MAX: count('Rows a returning client may have missed and still be served one by one', 50_000),
   SEND_BUFFER: count('Bytes that may wait for one client before it catches up at its own pace', 1_048_576, 65_536),
@@ -157,6 +161,7 @@ function checked(given: Readonly<Record<string, string | undefined>>): Static<ty
   if (!listOf(given['TRUST_PROXY']).every(isNetwork)) unfit.push('TRUST_PROXY');
   if (!fitOrigins(given['CORS_ORIGINS'])) unfit.push('CORS_ORIGINS');
   if (given['SMTP_URL'] !== undefined && !isMailServer(given['SMTP_URL'])) unfit.push('SMTP_URL');
+  if (given['LIVEKIT_URL'] !== undefined && !isMediaServer(given['LIVEKIT_URL'])) unfit.push('LIVEKIT_URL');
   if (given['DATABASE_URL'] !== undefined && databasePlace(given['DATABASE_URL']) === undefined) {
     unfit.push('DATABASE_URL');
   }
@@ -171,6 +176,8 @@ function checked(given: Readonly<Record<string, string | undefined>>): Static<ty
 }
 
 const isMailServer = (url: string): boolean => /^smtps?:\/\/[^/]/.test(url) && URL.canParse(url);
+
+const isMediaServer = (url: string): boolean => /^(?:ws|http)s?:\/\/[^/@]+\/?$/.test(url) && URL.canParse(url);
 
 /** Set to nothing but commas, it would name nobody, and who set it meant somebody. */
 function fitOrigins(text: string | undefined): boolean {

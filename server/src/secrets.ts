@@ -21,6 +21,7 @@ export type SecretSettings = Readonly<{
   DATA_DIR: string;
   JWT_SECRET?: string | undefined;
   JITSI_APP_SECRET?: string | undefined;
+  LIVEKIT_API_SECRET?: string | undefined;
 }>;
 
 /** Bytes. */
@@ -57,6 +58,7 @@ const instruction = /openssl\s+rand|output of/i;
  */
 export function readSecrets(settings: SecretSettings): Secrets {
   const given = jitsiSecret(settings);
+  refuseLiveKitSecret(settings);
   const tokens = tokenSecret(settings);
   const keyFor = (label: string) => new Uint8Array(hkdfSync('sha256', tokens, '', `rendezvous ${label}`, 32));
   const made = settings.NODE_ENV === 'development' ? keyFor('jitsi') : undefined;
@@ -71,6 +73,17 @@ function jitsiSecret({ JWT_SECRET, JITSI_APP_SECRET }: SecretSettings): Uint8Arr
     );
   }
   return strong('JITSI_APP_SECRET', JITSI_APP_SECRET);
+}
+
+/** In development the short one of a LiveKit server that was started with --dev will do. */
+function refuseLiveKitSecret({ NODE_ENV, JWT_SECRET, LIVEKIT_API_SECRET }: SecretSettings): void {
+  if (LIVEKIT_API_SECRET === undefined) return;
+  if (LIVEKIT_API_SECRET === JWT_SECRET) {
+    throw new StartRefused(
+      'LIVEKIT_API_SECRET is the same as JWT_SECRET: whoever runs the LiveKit server could sign in as anybody.',
+    );
+  }
+  if (NODE_ENV === 'production') strong('LIVEKIT_API_SECRET', LIVEKIT_API_SECRET);
 }
 
 function tokenSecret({ NODE_ENV, DATA_DIR, JWT_SECRET }: SecretSettings): Uint8Array {

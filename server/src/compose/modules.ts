@@ -15,6 +15,7 @@ import {
   type Identity,
   type ResetMail,
 } from '../modules/identity/index.ts';
+import { Breakouts, LiveKitDepartures, LiveKitTokens, liveKitOf, MeetingChat } from '../modules/meetings/index.ts';
 import { Messaging } from '../modules/messaging/index.ts';
 import { Presence, Typing } from '../modules/presence/index.ts';
 import { Push } from '../modules/push/index.ts';
@@ -109,6 +110,21 @@ export async function buildModules(ground: Ground, online: Online) {
       record: (entry) => logger.info(entry, 'push'),
     }),
     ...told,
+    ...buildTalk(ground),
+  };
+}
+
+/** What meetings have beside their people: what is said, breakout rooms, and the ways into the LiveKit room. */
+function buildTalk({ config, storage: { sql, log }, clock, jobs, onFailure }: Ground) {
+  const { LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET } = config;
+  const settings = { LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET };
+  const liveKit = liveKitOf(settings);
+  return {
+    meetingChat: new MeetingChat({ sql, log, clock }),
+    breakouts: new Breakouts({ sql, log, clock, jobs }),
+    liveKitTokens: new LiveKitTokens({ sql, settings, liveKit }),
+    liveKitDepartures:
+      liveKit === undefined ? undefined : new LiveKitDepartures({ sql, log, clock, jobs, liveKit, onFailure }),
   };
 }
 

@@ -14,9 +14,10 @@ type Needs = { live: Live; modules: Modules; onFailure: (error: unknown) => void
 
 /** What happens on every node when a row passes, or when somebody comes and goes. */
 export function wireReactions({ live: { delivery, recent, hub }, modules, onFailure }: Needs): void {
-  const { search, presence, typing } = modules;
+  const { search, presence, typing, liveKitDepartures } = modules;
   followChanges(delivery, recent);
   search.follow(delivery);
+  liveKitDepartures?.follow(delivery);
   delivery.react(identityEvents.sessionsRevoked, ({ body }) =>
     hub.endSessions((body as SessionsRevoked).sessions, 'The login session has ended'),
   );

@@ -1,7 +1,10 @@
 import type { Config } from '../config.ts';
+import { breakoutRoutes } from '../doors/meetings/breakouts.routes.ts';
+import { chatRoutes } from '../doors/meetings/chat.routes.ts';
 import { meetingsEnvelope } from '../doors/meetings/envelope.ts';
 import type { MeetingsLimits } from '../doors/meetings/limits.ts';
 import { meetingsRoutes } from '../doors/meetings/routes.ts';
+import { tokenRoutes } from '../doors/meetings/token.routes.ts';
 import type { pushDoor } from '../doors/push/door.ts';
 import { pushEnvelope } from '../doors/push/envelope.ts';
 import { describeApi } from '../doors/social/api-docs.ts';
@@ -59,11 +62,18 @@ export async function buildRoutes(
   ];
   const social = socialRoutes({ ...health, identity, resetMail, limits, others });
   await http.app.register(social, { prefix: '/api/v1' });
-  const meetings = meetingsRoutes({ identity, limits: meetingsLimits, groups: [] });
+  const meetings = meetingsRoutes({ identity, limits: meetingsLimits, groups: talk(modules) });
   await http.app.register(meetings, { prefix: '/api/v1/meetings' });
   await http.app.register(gateway.routes, { prefix: '/api/gateway' });
   return http;
 }
+
+/** What meetings have beside their people. */
+const talk = ({ meetingChat, breakouts, liveKitTokens }: Modules) => [
+  chatRoutes(meetingChat),
+  breakoutRoutes(breakouts),
+  tokenRoutes(liveKitTokens),
+];
 
 const showsDocs = ({ API_DOCS, NODE_ENV }: Config): boolean =>
   API_DOCS === 'on' || (API_DOCS === undefined && NODE_ENV === 'development');

@@ -29,7 +29,12 @@ const documented: Readonly<Record<string, string>> = {
   CHAT_OFF: 'CHAT_DISABLED',
   SCREEN_SHARE_OFF: 'SCREEN_SHARE_DISABLED',
   ROOM_NOT_FOUND: 'BREAKOUT_ROOM_NOT_FOUND',
+  LIVEKIT_NOT_SET_UP: 'LIVEKIT_TOKEN_ERROR',
+  LIVEKIT_FAILED: 'LIVEKIT_TOKEN_ERROR',
 };
+
+/** Where the document's status is not that of the kind. */
+const statuses: Readonly<Record<string, number>> = { LIVEKIT_NOT_SET_UP: 500, LIVEKIT_FAILED: 500 };
 
 /** The door's code of a failure, over REST and in error frames. */
 export const codeOf = ({ kind, code }: Pick<Failure, 'kind' | 'code'>): string => documented[code] ?? kinds[kind][1];
@@ -42,7 +47,7 @@ function detailsOf({ details = {} }: Failure): Readonly<Record<string, unknown>>
 
 /** `{status: "error", message, code, details, timestamp}`. */
 export const meetingsEnvelope: Envelope = (failure) => ({
-  status: kinds[failure.kind][0],
+  status: statuses[failure.code] ?? kinds[failure.kind][0],
   body: errorBody(codeOf(failure), failure.message, detailsOf(failure)),
 });
 

@@ -13,7 +13,10 @@ export const meetingErrors = errorTable({
   LOCKED: { kind: 'forbidden', message: 'The meeting is locked to new participants' },
   FULL: { kind: 'forbidden', message: 'The meeting has reached its limit of participants' },
   NOT_ADMITTED: { kind: 'forbidden', message: 'Only a host lets people in from the waiting room' },
+  HOST_STAYS: { kind: 'invalid', message: 'The host hands the role over to somebody else who is in the meeting first' },
+  NOT_FOR_OTHERS: { kind: 'forbidden', message: 'Only they themselves may switch this on' },
   PARTICIPANT_NOT_FOUND: { kind: 'not_found', message: 'Participant not found in the meeting' },
+  REMOVED: { kind: 'forbidden', message: 'You were removed from this meeting' },
   USER_NOT_FOUND: { kind: 'not_found', message: 'User not found' },
   CAMERA_OFF: { kind: 'forbidden', message: 'Cameras are switched off for this meeting' },
   SCREEN_SHARE_OFF: { kind: 'forbidden', message: 'Sharing the screen is not allowed in this meeting' },
@@ -28,5 +31,6 @@ export const meetingErrors = errorTable({
   NOT_JOINED: { kind: 'forbidden', message: 'Only who has joined the meeting may do this' },
   NO_TOKEN_FOR_OTHERS: { kind: 'forbidden', message: 'A token is made for whoever asks for it, and for nobody else' },
   LIVEKIT_NOT_SET_UP: { kind: 'unavailable', message: 'LiveKit is not set up on this server' },
+  LIVEKIT_FAILED: { kind: 'unavailable', message: 'Failed to generate LiveKit token' },
   TOO_MANY_PEOPLE: { kind: 'invalid', message: 'A meeting invites at most 500 people' },
 });

@@ -1,4 +1,4 @@
-import type { BreakoutRoom, ChatMessage, ParticipantRole, ParticipantStatus } from './schema.ts';
+import type { BreakoutRoom, ChatMessage, ParticipantRole, ParticipantStatus, Permission } from './schema.ts';
 
 /**
  * Topics: `meeting:{id}`, which is read by those who are joined (a row of `joined` lets in, `left` lets out). What only one
@@ -25,6 +25,15 @@ export const meetingEvents = {
 /** Signals, around the log: nothing of them is kept. */
 export const meetingSignals = { reaction: 'meeting.reaction' } as const;
 
+/** `duration`: seconds. */
+export type ReactionShown = Readonly<{
+  meetingId: string;
+  userId: string;
+  type: string;
+  duration: number;
+  at: number;
+}>;
+
 export type MeetingStarted = Readonly<{ meetingId: string; byId: string; at: number }>;
 export type MeetingEnded = Readonly<{
   meetingId: string;
@@ -40,6 +49,8 @@ export type ParticipantJoined = Readonly<{
   name: string;
   role: ParticipantRole;
   deviceType: string;
+  /** What the client says it is. */
+  browserInfo?: string | null;
   /** Whoever did it: they themselves, or the host who let them in. Its own sockets need not hear of it. */
   byId: string;
   at: number;
@@ -72,6 +83,19 @@ export type WaitingChanged = Readonly<{
   userId: string;
   name: string;
   status: ParticipantStatus;
+  at: number;
+}>;
+
+/** What everybody in the meeting may know of its policy: what it lets them do now. */
+export type PolicyApplied = Readonly<{
+  meetingId: string;
+  byId: string;
+  requireWaitingRoom: boolean;
+  recording: Permission;
+  screenShare: Permission;
+  chat: Permission;
+  disableCamera: boolean;
+  lock: boolean;
   at: number;
 }>;
 

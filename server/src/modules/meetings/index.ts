@@ -1,4 +1,11 @@
+export { Breakouts } from './breakouts.ts';
+export { MeetingChat } from './chat.ts';
 export { meetingErrors } from './errors.ts';
 export * from './events.ts';
+export { type LiveKit, liveKitOf } from './livekit.ts';
+export { LiveKitDepartures } from './livekit-departures.ts';
+export { LiveKitTokens } from './livekit-tokens.ts';
 export { meetingMigrations } from './migrations.ts';
+export { MeetingReactions, type ReactionDraft, reactionDraft } from './reactions.ts';
 export * from './schema.ts';
+export { type Standing, Standings } from './standing.ts';

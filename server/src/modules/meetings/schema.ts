@@ -64,6 +64,8 @@ export type Policy = Readonly<{
   maxParticipants: number | null;
   allowedDomains: readonly string[];
   blockedUsers: readonly number[];
+  /** Emails that nobody here has yet. */
+  blockedEmails: readonly string[];
   recording: Permission;
   screenShare: Permission;
   chat: Permission;
@@ -79,6 +81,7 @@ export const openPolicy: Policy = {
   maxParticipants: null,
   allowedDomains: [],
   blockedUsers: [],
+  blockedEmails: [],
   recording: 'host',
   screenShare: 'all',
   chat: 'all',
@@ -116,11 +119,29 @@ export type MeetingChange = Static<typeof meetingChange>;
 export const joinDraft = Type.Object({
   connection_id: orNothing(Type.String({ minLength: 1, maxLength: 128 })),
   device_type: orNothing(Type.String({ minLength: 1, maxLength: 32 })),
+  /** Shown to the others in the meeting, and not kept. */
+  browser_info: orNothing(Type.String({ minLength: 1, maxLength: 256 })),
   join_muted: orNothing(Type.Boolean()),
   join_without_video: orNothing(Type.Boolean()),
   password: orNothing(password),
 });
 export type JoinDraft = Static<typeof joinDraft>;
+
+const flag = Type.Optional(Type.Boolean());
+
+/** A change names only what it changes. A host may name somebody else, and switch off or into the waiting room and out of it. */
+export const statusChange = Type.Object(
+  {
+    is_muted: flag,
+    is_video_enabled: flag,
+    is_screen_sharing: flag,
+    is_hand_raised: flag,
+    is_in_waiting_room: flag,
+    participant_user_id: orNothing(id),
+  },
+  { examples: [{ is_muted: false, is_hand_raised: true }] },
+);
+export type StatusChange = Static<typeof statusChange>;
 
 /** What is there of a meeting, whoever asks. Times in milliseconds since 1970; ids are UUIDs, doors spell them as they do. */
 export type Meeting = Readonly<{

@@ -5,7 +5,14 @@ import type { IdBytes } from '../../kernel/ids.ts';
 import type { Principal } from '../../kernel/principal.ts';
 import { anyIdBytes } from '../../kernel/ulid.ts';
 import { meetingErrors } from './errors.ts';
-import { type MeetingStatus, openPolicy, type ParticipantRole, type ParticipantStatus, type Policy } from './schema.ts';
+import {
+  type MeetingStatus,
+  openPolicy,
+  type ParticipantRole,
+  type ParticipantStatus,
+  type Permission,
+  type Policy,
+} from './schema.ts';
 
 export type MeetingTables = {
   meetings: {
@@ -30,6 +37,10 @@ export type MeetingTables = {
     attendance: Generated<number>;
     present: Generated<number>;
     empty_since: number | null;
+    /** The creator, while somebody else is host because the creator was away: then it is theirs again when they return. */
+    follows: number | null;
+    /** When it is looked whether the host is still there. */
+    host_check_at: number | null;
     /** JSON of the options of the breakout rooms, while there are any. */
     rooms: string | null;
     created_at: number;
@@ -40,6 +51,8 @@ export type MeetingTables = {
     account: number;
     public_id: IdBytes;
     role: ParticipantRole;
+    /** Of the host: what they are again when somebody else is host. */
+    role_before: ParticipantRole | null;
     status: ParticipantStatus;
     invited: 0 | 1;
     is_muted: 0 | 1;
@@ -83,6 +96,8 @@ export type MeetingTables = {
   };
   /** Of identity: who exists, and under which name. */
   accounts: { id: number; public_id: IdBytes; username: string; email: string; deleted_at: number | null };
+  /** Of identity: who does not want whom. */
+  blocks: { account: number; blocked: number };
 };
 
 export type MeetingRow = Selectable<MeetingTables['meetings']>;
@@ -96,6 +111,10 @@ export const policyOf = ({ policy }: Pick<MeetingRow, 'policy'>): Policy => ({
   ...openPolicy,
   ...(JSON.parse(policy) as Partial<Policy>),
 });
+
+/** Whether a permission of the policy lets somebody: `none` is nobody, hosts neither. */
+export const permits = (permission: Permission, isHost: boolean): boolean =>
+  permission === 'all' || (permission === 'host' && isHost);
 
 /** A meeting that one transaction has for itself, and who acts on it. */
 export type Held = Readonly<{
@@ -152,7 +171,7 @@ export function mustBeHost({ isHost }: Held): void {
 }
 
 /** Refuses ENDED, CANCELLED, NOT_ACTIVE. */
-export function mustBeActive({ meeting: { status } }: Pick<Held, 'meeting'>): void {
+export function mustBeActive({ meeting: { status } }: { meeting: Pick<MeetingRow, 'status'> }): void {
   if (status === 'ended') throw new Refusal(meetingErrors.ENDED);
   if (status === 'cancelled') throw new Refusal(meetingErrors.CANCELLED);
   if (status !== 'in_progress') throw new Refusal(meetingErrors.NOT_ACTIVE);
@@ -163,6 +182,15 @@ export function mustBeJoined({ own }: Held): PersonRow {
   if (own === undefined || own.status !== 'joined') throw new Refusal(meetingErrors.PARTICIPANT_NOT_FOUND);
   return own;
 }
+
+/** Takes a meeting by its number, for what happens by itself. */
+export const takeMeeting = (tables: Tables, meeting: number, now: number): Promise<MeetingRow | undefined> =>
+  tables
+    .updateTable('meetings')
+    .set({ updated_at: now })
+    .where('id', '=', meeting)
+    .returningAll()
+    .executeTakeFirst();
 
 export const personIn = (tables: Tables, meeting: number, account: number): Promise<PersonRow | undefined> =>
   tables
