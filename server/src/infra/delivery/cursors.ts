@@ -57,7 +57,8 @@ export class Cursors {
   async of(session: number, account: number): Promise<number> {
     let highest = this.#waiting.get(session)?.seq ?? 0;
     for (const feed of this.#feedsOf(account)) {
-      if (feed.reader.session === session) highest = Math.max(highest, feed.taken());
+      // One that shows one thing only is not tracked: it passes over what the others have yet to show.
+      if (feed.reader.session === session && this.#feeds.has(feed)) highest = Math.max(highest, feed.taken());
     }
     const stored = await this.#bySession.get(session);
     if (stored !== undefined || highest > 0) return Math.max(stored?.seq ?? 0, highest);

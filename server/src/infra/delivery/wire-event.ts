@@ -1,6 +1,9 @@
 import type { Row } from '../log/log.ts';
 import type { Signal } from './signal.ts';
 
+/** How a connection ends. */
+export type Last = Readonly<{ code: number; reason: string }>;
+
 /**
  * What a row is on the wire of one door: encoded once by each transport, whose bytes lie here for all its sockets.
  * `offset` is what the client shall hold after it; `null` for what does not move the cursor.
@@ -10,14 +13,17 @@ export class WireEvent {
   /** The payload as JSON. */
   readonly json: string;
   readonly offset: string | null;
+  /** Set: whoever gets this gets nothing behind it, and where its transport can say so it is closed with this code. */
+  readonly last: Last | undefined;
   /** What each transport has made of it, for all its sockets. */
   socketIo: unknown = undefined;
   webSocket: unknown = undefined;
 
-  constructor(event: string, json: string, offset: string | null) {
+  constructor(event: string, json: string, offset: string | null, last?: Last) {
     this.event = event;
     this.json = json;
     this.offset = offset;
+    this.last = last;
   }
 }
 

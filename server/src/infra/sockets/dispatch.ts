@@ -1,5 +1,5 @@
 import { commonErrors, Refusal } from '../../kernel/errors.ts';
-import type { Connection, SocketBounds, SocketDoor, WireError } from './sockets.ts';
+import type { Connection, EventLimit, EventVerdict, SocketBounds, SocketDoor, WireError } from './sockets.ts';
 
 /** The answer to one event: an acknowledgement's content. */
 type Reply = { success: true; data: unknown } | ({ success: false } & WireError);
@@ -11,7 +11,7 @@ const patience = 10;
  * Counts one socket's events in fixed windows. The first one over the rate is to be answered, the others of its window
  * are not: an answer to each would let a client make us write as much as it likes.
  */
-export class EventRate {
+export class EventRate implements EventLimit {
   readonly #bounds: SocketBounds['events'];
   readonly #onFlood: () => void;
   #windowEnd = 0;
@@ -25,7 +25,7 @@ export class EventRate {
   }
 
   /** `now`: milliseconds. */
-  take(now: number): 'within' | 'refused' | 'ignored' {
+  take(now: number): EventVerdict {
     const { count, seconds } = this.#bounds;
     if (now >= this.#windowEnd) {
       if (this.#count <= count) this.#over = 0;
@@ -43,7 +43,7 @@ export class EventRate {
 export type Arrived = { event: unknown; input: unknown; bytes: number };
 
 type DispatchOptions = {
-  rate: EventRate;
+  rate: EventLimit;
   bounds: SocketBounds;
   acknowledge: ((reply: Reply) => void) | undefined;
 };
@@ -58,7 +58,9 @@ export async function dispatch(
   { event, input, bytes }: Arrived,
   { rate, bounds, acknowledge }: DispatchOptions,
 ): Promise<void> {
-  const taken = rate.take(Date.now());
+  const verdict = rate.take(Date.now());
+  // Where the count is in this process it is there at once, and nothing comes in between.
+  const taken = typeof verdict === 'string' ? verdict : await verdict;
   if (taken === 'ignored') return;
   let reply: Reply;
   try {
@@ -80,7 +82,8 @@ export async function dispatch(
     if (acknowledge !== undefined) acknowledge(reply);
     else if (!reply.success) {
       const { success: _, ...wire } = reply;
-      connection.emit('error', { ...wire, event: typeof event === 'string' ? event.slice(0, 64) : null });
+      const named = { ...wire, event: typeof event === 'string' ? event.slice(0, 64) : null };
+      connection.emit('error', door.complaint?.(wire) ?? named);
     }
   } catch {
     // Who cannot be answered comes back and asks again; what was done stays done.

@@ -35,12 +35,20 @@ const withoutOffset = 1_000;
 const longestTimer = 2_147_483_647;
 
 /** How a transport is closed for good, and the timer that does it when the proof of who is there has ended. */
-type Kept = { end: (reason: string) => void; over: NodeJS.Timeout };
+type Kept = { end: (reason: string) => void; over: NodeJS.Timeout; partial: boolean };
 
 const sessionEnded = 'The login session has ended';
 
-type Door = Pick<SocketDoor, 'words' | 'greeting'>;
-type Opening = { id: string; principal: Principal; outlet: Outlet; door: Door; start: Start };
+type Door = Pick<SocketDoor, 'words' | 'greeting' | 'partial'>;
+type Opening = {
+  id: string;
+  principal: Principal;
+  outlet: Outlet;
+  door: Door;
+  start: Start;
+  /** When it has caught up for the first time. */
+  caughtUp?: (() => void) | undefined;
+};
 
 /** All live connections of this node: begins them at the right row, and ends them when their session ends. */
 export class Hub {
@@ -54,11 +62,14 @@ export class Hub {
   /** Sessions that ended lately, and what accounts have become lately. */
   readonly #ended = new Lately<true>();
   readonly #roles = new Lately<{ role: string; reason: string }>();
-  /** Live connections of each account, by its public id. */
+  /** Live connections of each account, by its public id: those that make it online, and those that show one thing only. */
   readonly #online = new Map<string, number>();
+  readonly #partial = new Map<string, number>();
 
   /** Called with the first live connection of an account on this node, and when its last has gone. */
   onOnline: (who: Principal, online: boolean) => void = () => {};
+  /** The same for connections of any kind, those that show one thing only among them. */
+  onConnected: (who: Principal, connected: boolean) => void = () => {};
   readonly #timer: NodeJS.Timeout;
   #deliveredBefore: number;
 
@@ -110,23 +121,26 @@ export class Hub {
     return seq <= this.#delivery.delivered || seq <= (await this.#log.head()) ? seq : undefined;
   }
 
-  /** `since`: an offset, `'now'`, or nothing: then the login session's own cursor counts. */
-  async startFor(principal: Principal, since: unknown): Promise<Start> {
+  /**
+   * `since`: an offset, `'now'`, or nothing: then the login session's own cursor counts, as for an offset that cannot be
+   * served; for a connection that is `partial` that is now.
+   */
+  async startFor(principal: Principal, since: unknown, partial = false): Promise<Start> {
     const wanted = await this.resumable(since);
     if (wanted !== undefined && (await this.#withinReach(principal, wanted))) {
       return { cursor: wanted, recovered: true, limit: Number.POSITIVE_INFINITY };
     }
     const now = this.#delivery.delivered;
-    if (since === 'now') return { cursor: now, recovered: false, limit: withoutOffset };
+    if (since === 'now' || partial) return { cursor: now, recovered: false, limit: withoutOffset };
     const cursor = await this.#cursors.of(principal.session, principal.account);
     return { cursor: Math.min(Math.max(cursor, this.#log.floor()), now), recovered: false, limit: withoutOffset };
   }
 
   /** Makes the connection, greets it and lets it catch up; `end` is how its transport is closed for good. */
-  open({ id, principal, outlet, door, start }: Opening, end: (reason: string) => void): Connection {
+  open({ id, principal, outlet, door, start, caughtUp }: Opening, end: (reason: string) => void): Connection {
     const reader = { account: principal.account, session: principal.session };
     const onCut = (): void => this.close(connection);
-    const { words, greeting } = door;
+    const { words, greeting, partial = false } = door;
     const feed = new Feed({ reader, outlet, words, cursor: start.cursor, onCut });
     // A stock client takes a text at the end of any event for its offset: after one there must be ours.
     const emit = (event: string, data: unknown): void => {
@@ -134,8 +148,8 @@ export class Hub {
       outlet.send(new WireEvent(event, JSON.stringify(data), offset));
     };
     const connection: Connection = { id, principal, feed, emit };
-    this.#keep(connection, end);
-    if ((this.#online.get(principal.id) ?? 0) > this.#perAccount) {
+    this.#keep(connection, { end, partial });
+    if (this.#connectionsOf(principal.id) > this.#perAccount) {
       this.#refuse(connection, greeting, end);
       return connection;
     }
@@ -148,6 +162,7 @@ export class Hub {
     if (now !== undefined && now.role !== principal.role) setImmediate(() => feed.cut(now.reason));
     void this.#replay.catchUp(feed, start.limit).then((skipped) => {
       if (skipped !== null) tell(greeting.resync(skipped.rows), feed.cursor);
+      caughtUp?.();
     });
     return connection;
   }
@@ -166,10 +181,11 @@ export class Hub {
     this.#cursors.untrack(connection.feed);
     const { sessionId } = connection.principal;
     const kept = this.#bySession.get(sessionId);
+    const partial = kept?.get(connection)?.partial === true;
     clearTimeout(kept?.get(connection)?.over);
     kept?.delete(connection);
     if (kept?.size === 0) this.#bySession.delete(sessionId);
-    this.#count(connection.principal, -1);
+    this.#count(connection.principal, partial, -1);
   }
 
   /** Before all transports close: what is still written then reaches nobody for sure, and must not count as seen. */
@@ -194,13 +210,18 @@ export class Hub {
   /** Live connections here. */
   get connections(): number {
     let sum = 0;
-    for (const count of this.#online.values()) sum += count;
+    for (const counts of [this.#online, this.#partial]) for (const count of counts.values()) sum += count;
     return sum;
   }
 
-  /** Whether an account, by its public id, has a live connection here. */
+  /** Whether an account, by its public id, has a live connection here that shows all that is for it. */
   isOnline(id: string): boolean {
     return this.#online.has(id);
+  }
+
+  /** Whether it has one of any kind. */
+  isConnected(id: string): boolean {
+    return this.#connectionsOf(id) > 0;
   }
 
   /** The public ids of all accounts with a live connection here. */
@@ -208,25 +229,32 @@ export class Hub {
     return [...this.#online.keys()];
   }
 
-  #keep(connection: Connection, end: (reason: string) => void): void {
+  #keep(connection: Connection, { end, partial }: Pick<Kept, 'end' | 'partial'>): void {
     const { sessionId, until } = connection.principal;
     const kept = this.#bySession.get(sessionId) ?? new Map<Connection, Kept>();
     // A timer each, at 400 bytes: clearing one is free, and an order of our own over 100,000 sockets would not be less.
     const over = setTimeout(() => end(sessionEnded), Math.min(until - Date.now(), longestTimer));
     over.unref();
-    kept.set(connection, { end, over });
+    kept.set(connection, { end, over, partial });
     this.#bySession.set(sessionId, kept);
     this.#delivery.follow(connection.feed);
-    this.#cursors.track(connection.feed);
-    this.#count(connection.principal, 1);
+    if (!partial) this.#cursors.track(connection.feed);
+    this.#count(connection.principal, partial, 1);
   }
 
-  #count(who: Principal, change: 1 | -1): void {
-    const before = this.#online.get(who.id) ?? 0;
+  #count(who: Principal, partial: boolean, change: 1 | -1): void {
+    const wasConnected = this.isConnected(who.id);
+    const counts = partial ? this.#partial : this.#online;
+    const before = counts.get(who.id) ?? 0;
     const now = before + change;
-    if (now === 0) this.#online.delete(who.id);
-    else this.#online.set(who.id, now);
-    if (before === 0 || now === 0) this.onOnline(who, now > 0);
+    if (now === 0) counts.delete(who.id);
+    else counts.set(who.id, now);
+    if (!partial && (before === 0 || now === 0)) this.onOnline(who, now > 0);
+    if (wasConnected !== this.isConnected(who.id)) this.onConnected(who, !wasConnected);
+  }
+
+  #connectionsOf(id: string): number {
+    return (this.#online.get(id) ?? 0) + (this.#partial.get(id) ?? 0);
   }
 
   async #withinReach(principal: Principal, cursor: number): Promise<boolean> {

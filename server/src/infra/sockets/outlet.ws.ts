@@ -1,23 +1,31 @@
 import { randomBytes } from 'node:crypto';
 import type { WebSocket } from 'ws';
-import type { Outlet, WireEvent } from '../delivery/wire-event.ts';
+import type { Last, Outlet, WireEvent } from '../delivery/wire-event.ts';
+import { plainCodec, type WriteEvent } from './codec.ts';
 import { listen, type Unsent, unsent, waitUntilDrained } from './drained.ts';
 import type { Corkable, SocketGate } from './gate.ts';
 import { closeCodes } from './sockets.ts';
 
-/** A plain WebSocket: `{"event", "data", "offset"}` a frame. */
+/** A plain WebSocket. Those that get the same event must write it with the same codec: it is encoded once for all. */
 export class WebSocketOutlet implements Outlet {
   readonly #socket: WebSocket;
   readonly #gate: SocketGate;
+  readonly #encode: WriteEvent;
+  /** Called behind an event after which nothing may come. */
+  onLast: (last: Last) => void = () => {};
 
-  constructor(socket: WebSocket, gate: SocketGate) {
+  constructor(socket: WebSocket, gate: SocketGate, encode: WriteEvent = plainCodec.write) {
     this.#socket = socket;
     this.#gate = gate;
+    this.#encode = encode;
   }
 
   send(event: WireEvent): void {
-    event.webSocket ??= encode(event);
-    this.write(event.webSocket as string);
+    event.webSocket ??= this.#encode(event);
+    const frames = event.webSocket as ReturnType<WriteEvent>;
+    if (typeof frames === 'string') this.write(frames);
+    else for (const frame of frames) this.write(frame);
+    if (event.last !== undefined) this.onLast(event.last);
   }
 
   /** Once the end has begun nothing leaves; it counts as waiting. */
@@ -58,6 +66,3 @@ export class WebSocketOutlet implements Outlet {
     this.#socket.close(closeCodes.TOO_SLOW.code, reason);
   }
 }
-
-const encode = ({ event, json, offset }: WireEvent): string =>
-  `{"event":${JSON.stringify(event)},"data":${json}${offset === null ? '' : `,"offset":"${offset}"`}}`;

@@ -43,7 +43,26 @@ export type SocketDoor = Readonly<{
   /** The account behind a token; `continuation`: a resume with a signed pid, for which an expired token still counts. */
   authenticate(token: string, options: { continuation: boolean }): Promise<Principal>;
   errorOf(error: unknown): WireError;
+  /** The data of an `error` that answers an event without an acknowledgement; by default the error and the event's name. */
+  complaint?(error: WireError): object;
+  /** How often a client may ask; by default as the bounds say. */
+  rate?(who: Principal, onFlood: () => void): EventLimit;
+  /** The events of one connection are carried out one after another. */
+  inOrder?: true;
+  /** The code with which a connection is closed whose login session has ended; by default SESSION_ENDED. */
+  sessionEnded?: number;
+  /**
+   * A connection shows one thing only of all that its account may hear: with nothing else open an account is not online,
+   * what it does not show is not seen, and without an offset it begins now.
+   */
+  partial?: true;
 }>;
+
+/** What of a client's events is carried out, answered with a refusal, or nothing. `now`: milliseconds. */
+export type EventVerdict = 'within' | 'refused' | 'ignored';
+export interface EventLimit {
+  take(now: number): EventVerdict | Promise<EventVerdict>;
+}
 
 /** Bounds of a connection. Sizes in bytes, times in milliseconds. */
 export type SocketBounds = Readonly<{

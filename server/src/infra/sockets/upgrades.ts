@@ -69,7 +69,10 @@ export class Upgrades {
   }
 }
 
-/** Says so and ends the connection, whether its other end does or not. */
-function deny(stream: Duplex, status: string): void {
-  stream.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`, () => stream.destroy());
+/** Says so and ends the connection, whether its other end does or not. `body` is sent as JSON. */
+export function deny(stream: Duplex, status: string, body?: unknown): void {
+  const json = body === undefined ? '' : JSON.stringify(body);
+  const about = `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(json)}\r\n`;
+  const head = `HTTP/1.1 ${status}\r\nConnection: close\r\n${body === undefined ? '' : about}`;
+  stream.end(`${head}\r\n${json}`, () => stream.destroy());
 }
