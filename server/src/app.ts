@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { buildGround } from './compose/ground.ts';
 import { inOrder } from './compose/in-order.ts';
 import { buildLive } from './compose/live.ts';
+import { meetingSockets } from './compose/meeting-sockets.ts';
 import { buildModules } from './compose/modules.ts';
 import { wireReactions } from './compose/reactions.ts';
 import { buildRoutes } from './compose/routes.ts';
@@ -52,9 +53,13 @@ export async function buildApp({ config, secrets, storage, replayWith }: AppOpti
   const { sql, log } = storage;
   let ready = false;
   // The modules ask who is connected: the connections are there by then.
-  const online = { has: (id: string) => live.hub.isOnline(id), all: () => live.hub.onlineIds() };
+  const online = {
+    has: (id: string) => live.hub.isOnline(id),
+    isConnected: (id: string) => live.hub.isConnected(id),
+    all: () => live.hub.onlineIds(),
+  };
   const modules = await buildModules(ground, online);
-  const { identity, presence, search } = modules;
+  const { identity, presence, search, hostWatch } = modules;
   const live = await buildLive(ground, { replayWith });
   wireReactions({ live, modules, onFailure });
 
@@ -63,25 +68,28 @@ export async function buildApp({ config, secrets, storage, replayWith }: AppOpti
   const counted = socialLimits(limits, config, clock);
   const social = socialSocket({ ...modules, limits: counted, onFailure });
   const door = joinDoors(social, gateway);
+  const countedInMeetings = meetingsLimits(limits, config, clock);
+  const meetings = meetingSockets({ ...modules, limits: countedInMeetings, onFailure }, live);
   const metrics = watched({ log, live, search });
   const http = await buildRoutes(ground, {
     modules,
     gateway,
     metrics,
     limits: counted,
-    meetingsLimits: meetingsLimits(limits, config, clock),
+    meetingsLimits: countedInMeetings,
     isReady: () => ready,
   });
-  const transports = openTransports(ground, { server: http.app.server, door, live });
+  const transports = openTransports(ground, { server: http.app.server, door, meetings, live });
   const connections = followConnections(http.app.server);
   keepUp(ground, modules);
 
   return {
     identity,
-    surface: { routes: http.routes(), events: [...door.events.keys()] },
+    surface: { routes: http.routes(), events: [...door.events.keys(), ...meetings.events.map((name) => `ws:${name}`)] },
     async listen() {
       const host = config.NODE_ENV === 'production' ? config.HOST : '127.0.0.1';
       await presence.start();
+      await hostWatch.start();
       await http.app.listen({ host, port: config.SOCIAL_PORT });
       await jobs.start();
       ready = true;
@@ -94,6 +102,7 @@ export async function buildApp({ config, secrets, storage, replayWith }: AppOpti
         // What waits for its commit gets its answer first. Under steady load there is always something, so not for long.
         () => Promise.race([log.settled(), sleep(settleFor)]),
         () => presence.close(),
+        () => hostWatch.close(),
         () => live.hub.closeAll(),
         () => transports.close(),
         () => connections.drain(drainWithin),

@@ -23,9 +23,15 @@ import { Search } from '../modules/search/index.ts';
 import type { Secrets } from '../secrets.ts';
 import type { Storage } from '../storage.ts';
 import type { Ground } from './ground.ts';
+import { buildMeetings } from './meetings.ts';
 
 /** Who has live connections here: what the modules know of sockets, by public ids. */
-export type Online = Readonly<{ has(id: string): boolean; all(): string[] }>;
+export type Online = Readonly<{
+  has(id: string): boolean;
+  /** Those on which one thing only is shown count too. */
+  isConnected(id: string): boolean;
+  all(): string[];
+}>;
 
 type CoreOptions = {
   config: Config;
@@ -94,8 +100,10 @@ export async function buildModules(ground: Ground, online: Online) {
     left: (transaction, left, who) => calls.leaveGroups(transaction, left, who),
     ended: (transaction, ended) => calls.endGroups(transaction, ended),
   };
+  const meetings = buildMeetings(ground, { identity, isConnected: (id) => online.isConnected(id), deleteParts });
   return {
     ...core,
+    ...meetings,
     search: new Search({ sql, log, messaging, onFailure }),
     calls,
     resetMail: resetMailFor(ground, identity),

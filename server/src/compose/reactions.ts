@@ -14,7 +14,7 @@ type Needs = { live: Live; modules: Modules; onFailure: (error: unknown) => void
 
 /** What happens on every node when a row passes, or when somebody comes and goes. */
 export function wireReactions({ live: { delivery, recent, hub }, modules, onFailure }: Needs): void {
-  const { search, presence, typing, liveKitDepartures } = modules;
+  const { search, presence, typing, hostWatch, liveKitDepartures } = modules;
   followChanges(delivery, recent);
   search.follow(delivery);
   liveKitDepartures?.follow(delivery);
@@ -25,6 +25,8 @@ export function wireReactions({ live: { delivery, recent, hub }, modules, onFail
     hub.renew(accountOf(topic), (body as RoleChanged).role, 'The role has changed'),
   );
   hub.onOnline = (who, online) => presence.note(who, online);
+  hub.onConnected = (who, connected) => hostWatch.note(who, connected);
+  hub.onConnected = (who, connected) => hostWatch.note(who, connected);
   const { memberAdded, memberRemoved, deleted } = groupEvents;
   for (const type of [memberAdded, memberRemoved, deleted, identityEvents.blocked, identityEvents.unblocked]) {
     delivery.react(type, () => typing.forget());

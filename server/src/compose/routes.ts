@@ -3,6 +3,8 @@ import { breakoutRoutes } from '../doors/meetings/breakouts.routes.ts';
 import { chatRoutes } from '../doors/meetings/chat.routes.ts';
 import { meetingsEnvelope } from '../doors/meetings/envelope.ts';
 import type { MeetingsLimits } from '../doors/meetings/limits.ts';
+import { peopleRoutes } from '../doors/meetings/people.routes.ts';
+import { policyRoutes } from '../doors/meetings/policy.routes.ts';
 import { meetingsRoutes } from '../doors/meetings/routes.ts';
 import { tokenRoutes } from '../doors/meetings/token.routes.ts';
 import type { pushDoor } from '../doors/push/door.ts';
@@ -62,11 +64,14 @@ export async function buildRoutes(
   ];
   const social = socialRoutes({ ...health, identity, resetMail, limits, others });
   await http.app.register(social, { prefix: '/api/v1' });
-  const meetings = meetingsRoutes({ identity, limits: meetingsLimits, groups: talk(modules) });
+  const meetings = meetingsRoutes({ identity, limits: meetingsLimits, groups: [...people(modules), ...talk(modules)] });
   await http.app.register(meetings, { prefix: '/api/v1/meetings' });
   await http.app.register(gateway.routes, { prefix: '/api/gateway' });
   return http;
 }
+
+/** Who is in a meeting, and what its policy lets them do. */
+const people = ({ attendance }: Modules) => [peopleRoutes(attendance), policyRoutes(attendance)];
 
 /** What meetings have beside their people. */
 const talk = ({ meetingChat, breakouts, liveKitTokens }: Modules) => [

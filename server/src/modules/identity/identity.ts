@@ -16,7 +16,7 @@ import { endSession, listSessions } from './own-sessions.ts';
 import type { DeletePart, Parts } from './parts.ts';
 import { changePassword } from './password-change.ts';
 import { resetCode, resetPassword } from './password-reset.ts';
-import { argon2Passwords } from './passwords.ts';
+import { argon2Passwords, type Passwords } from './passwords.ts';
 import { noteSeen, profileFor, profileOf, publicProfile, updateProfile } from './profile.ts';
 import type {
   Blocked,
@@ -116,6 +116,8 @@ export interface Identity {
   revokeKey(idOrKey: string): Promise<ServiceKey>;
   /** Whether a person has ever made an account here; provisioned ones do not count. */
   isInhabited(): Promise<boolean>;
+  /** Hashes of other secrets that people choose, in one queue with those of accounts: each takes memory and a thread. */
+  readonly passwords: Passwords;
   /** Forgets up to `limit` sessions that ended by time, tells their sockets, and returns how many; for a timer. */
   forgetExpired(limit: number): Promise<number>;
 }
@@ -138,6 +140,7 @@ export type IdentityNeeds = Readonly<{
 export function buildIdentity(needs: IdentityNeeds): Identity {
   const parts = partsOf(needs);
   return {
+    passwords: parts.passwords,
     register: (input, origin) => register(parts, input, origin),
     login: (input, origin) => login(parts, input, origin),
     refresh: (refreshToken) => refresh(parts, refreshToken),

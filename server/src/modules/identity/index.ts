@@ -23,4 +23,5 @@ export {
   type SignedIn,
   scopePattern,
 } from './schema.ts';
+export type { Passwords } from './passwords.ts';
 export { isServiceKey } from './tokens.ts';

@@ -1,7 +1,9 @@
+export { Attendance, type Joined, type Left } from './attendance.ts';
 export { Breakouts } from './breakouts.ts';
 export { MeetingChat } from './chat.ts';
 export { meetingErrors } from './errors.ts';
 export * from './events.ts';
+export { HostWatch } from './host-watch.ts';
 export { type LiveKit, liveKitOf } from './livekit.ts';
 export { LiveKitDepartures } from './livekit-departures.ts';
 export { LiveKitTokens } from './livekit-tokens.ts';
@@ -9,3 +11,4 @@ export { meetingMigrations } from './migrations.ts';
 export { MeetingReactions, type ReactionDraft, reactionDraft } from './reactions.ts';
 export * from './schema.ts';
 export { type Standing, Standings } from './standing.ts';
+export type { OwnStatus } from './status.ts';
