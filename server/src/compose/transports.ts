@@ -3,6 +3,7 @@ import type { Config } from '../config.ts';
 import { clientAddresses } from '../infra/http/client-address.ts';
 import { originsOf } from '../infra/http/lists.ts';
 import { Pids } from '../infra/sockets/pid.ts';
+import { type Places, servePlaces } from '../infra/sockets/placed.ts';
 import { serveSocketIo } from '../infra/sockets/socketio.ts';
 import type { SocketBounds, SocketDoor } from '../infra/sockets/sockets.ts';
 import { Upgrades } from '../infra/sockets/upgrades.ts';
@@ -22,16 +23,17 @@ const bounds = (config: Config): SocketBounds => ({
   replayMax: config.REPLAY_MAX,
 });
 
-type Needs = { server: Server; door: SocketDoor; live: Live };
+type Needs = { server: Server; door: SocketDoor; meetings: Places; live: Live };
 
 /** The sockets of stock clients and of plain WebSockets on one HTTP server. */
 export function openTransports(
   { config, secrets, onFailure }: Ground,
-  { server, door, live }: Needs,
+  { server, door, meetings, live }: Needs,
 ): { close(): void } {
   const { hub, gate } = live;
   const origins = originsOf(config.CORS_ORIGINS);
-  const common = { door, hub, gate, bounds: bounds(config), onFailure };
+  const needs = { hub, gate, bounds: bounds(config) };
+  const common = { ...needs, door, onFailure };
   const atOnce = config.RATE_LIMITS === 'off' ? Number.POSITIVE_INFINITY : config.SOCKETS_WAITING;
   const waiting = new Waiting(atOnce, clientAddresses(config.TRUST_PROXY));
   const io = serveSocketIo({ ...common, server, origins, pids: new Pids(secrets.keyFor('pid')) });
@@ -39,10 +41,13 @@ export function openTransports(
   const webSockets = serveWebSocket({ ...common, waiting });
   const upgrades = new Upgrades({ server, waiting, origins });
   upgrades.at('/ws', webSockets.take);
+  const meetingSockets = servePlaces({ ...needs, places: meetings, waiting });
+  upgrades.at('/ws/meetings/:id', meetingSockets.take);
   return {
     close() {
       upgrades.close();
       webSockets.close();
+      meetingSockets.close();
       io.engine.close();
     },
   };

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Hook, principalOf } from '../../infra/http/guard.ts';
 import { rateLimit } from '../../infra/http/rate-limit.ts';
-import type { Limits, Rule } from '../../infra/limits/limits.ts';
+import type { Limits, Rule, Taken } from '../../infra/limits/limits.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Principal } from '../../kernel/principal.ts';
 
@@ -25,8 +25,12 @@ export interface MeetingsLimits {
   category(category: Category): Hook;
   /** The error handler of every route: who is not let in is counted by address. */
   readonly refused: (error: unknown, request: FastifyRequest, reply: FastifyReply) => Promise<never>;
-  /** The same bucket for what comes over a socket, or the one of all its messages; refuses RATE_LIMITED. */
-  take(principal: Principal, category: Category | 'socket'): Promise<void>;
+  /** The same bucket for what comes over a socket; refuses RATE_LIMITED. */
+  take(principal: Principal, category: Category): Promise<void>;
+  /** Messages of one account on all its sockets; nothing is refused. */
+  message(principal: Principal): Taken | Promise<Taken>;
+  /** The window in which messages are counted, in seconds. */
+  readonly messageWindow: number;
 }
 
 export function meetingsLimits(limits: Limits, settings: MeetingsLimitSettings, clock: Clock): MeetingsLimits {
@@ -43,5 +47,7 @@ export function meetingsLimits(limits: Limits, settings: MeetingsLimitSettings, 
     refused: refusedBy({ name: 'meetings-strangers', ...settings.RATE_LIMIT_GENERAL }),
     take: async ({ account }, category) =>
       refuse(await limits.take(rules[category], String(account)), undefined, rules[category]),
+    message: ({ account }) => limits.take(rules.socket, String(account)),
+    messageWindow: rules.socket.seconds,
   };
 }

@@ -49,8 +49,8 @@ export type ParticipantJoined = Readonly<{
   name: string;
   role: ParticipantRole;
   deviceType: string;
-  /** What the client says it is. */
-  browserInfo?: string | null;
+  /** What the client says it is, where it came with that. */
+  browserInfo: string | null;
   /** Whoever did it: they themselves, or the host who let them in. Its own sockets need not hear of it. */
   byId: string;
   at: number;
