@@ -129,3 +129,16 @@ test('the secret for calls: given, made in development, absent in production, an
     }
   }
 });
+
+test('the secret of LiveKit is strong in production, short where --dev is meant, and never the one of tokens', (t) => {
+  const DATA_DIR = folder(t);
+  const JWT_SECRET = 'wq9vT4mZ1xR7bK2nY8pL5cJ3hF6dS0gA-tokens';
+  const read = (NODE_ENV: 'development' | 'production', LIVEKIT_API_SECRET: string) =>
+    readSecrets({ NODE_ENV, DATA_DIR, JWT_SECRET, LIVEKIT_API_SECRET });
+  for (const profile of ['development', 'production'] as const) {
+    assert.throws(() => read(profile, JWT_SECRET), /^StartRefused: LIVEKIT_API_SECRET/);
+    assert.doesNotThrow(() => read(profile, 'Zx8-LiveKit-has-a-secret-of-its-own-4711'));
+  }
+  assert.doesNotThrow(() => read('development', 'secret'));
+  assert.throws(() => read('production', 'secret'), /^StartRefused: LIVEKIT_API_SECRET/);
+});
