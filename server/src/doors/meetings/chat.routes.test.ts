@@ -248,8 +248,14 @@ test('threat C-1: who waits reads nothing and is written nothing, and who was re
     assert.deepEqual(await chatHeard(house, who), []);
   }
   await get(ada, 'POST', `/${id}/security/policy`, { blocked_users: [bob.principal.id] });
-  const blocked = await ask(bob, 'GET', `/${id}/chat`);
-  assert.deepEqual([blocked.status, blocked.body['code']], [404, 'PARTICIPANT_NOT_FOUND']);
+  const reads = async (who: SignedIn) => (await ask(who, 'GET', `/${id}/chat`)).body['code'] ?? 'all';
+  assert.equal(await reads(bob), 'PARTICIPANT_NOT_FOUND', 'blocked');
+  await get(carol, 'POST', `/${id}/leave`);
+  assert.equal(await reads(carol), 'PARTICIPANT_NOT_FOUND', 'who has left the waiting room was never in');
+  await ask(carol, 'POST', `/${id}/join`, {});
+  await get(ada, 'POST', `/${id}/end`);
+  for (const who of [bob, carol, dan]) assert.equal(await reads(who), 'PARTICIPANT_NOT_FOUND', 'after the end, too');
+  assert.equal(await reads(ada), 'all');
 });
 
 test('whom somebody has blocked writes them nothing in private', async (t) => {

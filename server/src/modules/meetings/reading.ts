@@ -5,20 +5,23 @@ import { anyIdBytes } from '../../kernel/ulid.ts';
 import { meetingErrors } from './errors.ts';
 import { isHostOf, type MeetingRow, type PersonRow, policyOf } from './store.ts';
 
-type MeetingPart = Pick<MeetingRow, 'id' | 'host' | 'creator' | 'policy' | 'rooms'>;
-type OwnPart = Pick<PersonRow, 'role' | 'status' | 'room'>;
+type MeetingPart = Pick<MeetingRow, 'id' | 'host' | 'creator' | 'policy' | 'rooms'> & { stage: MeetingRow['status'] };
+type OwnPart = Pick<PersonRow, 'role' | 'status' | 'room' | 'attended'>;
 type Found = MeetingPart & { [Column in keyof OwnPart]: OwnPart[Column] | null };
 
 /** What somebody reads in, and the breakout room that they are in. */
 export type Readable = Readonly<{ meeting: MeetingPart; room: number | null; isHost: boolean }>;
 
-/** Who may read what is said and done in a meeting: its hosts, who is or was in it, and who is invited and could just come in. */
+/**
+ * Who may read what is said and done in a meeting: its hosts, who is in it, who could just come in, and after the end who
+ * was in it.
+ */
 export class Readers {
   readonly #found: Statement<Found>;
 
   constructor(sql: Sql) {
     this.#found = sql.statement<Found>(
-      `SELECT m.id, m.host, m.creator, m.policy, m.rooms, p.role, p.status, p.room
+      `SELECT m.id, m.host, m.creator, m.policy, m.rooms, m.status AS stage, p.role, p.status, p.room, p.attended
        FROM meetings m LEFT JOIN meeting_people p ON p.meeting = m.id AND p.account = ?2 WHERE m.public_id = ?1`,
     );
   }
@@ -28,20 +31,20 @@ export class Readers {
     const bytes = anyIdBytes(id);
     const found = bytes === undefined ? undefined : await this.#found.get(bytes, principal.account);
     if (found === undefined) throw new Refusal(meetingErrors.MEETING_NOT_FOUND);
-    const { role, status, room, ...meeting } = found;
-    const own: OwnPart | undefined = role === null || status === null ? undefined : { role, status, room };
+    const { role, status, room, attended, ...meeting } = found;
+    const own: OwnPart | undefined =
+      role === null || status === null ? undefined : { role, status, room, attended: attended ?? 0 };
     if (isHostOf(meeting, own, principal)) return { meeting, room, isHost: true };
     if (own === undefined) throw new Refusal(meetingErrors.MEETING_NOT_FOUND);
-    if (!mayRead(meeting, own.status, principal.account)) throw new Refusal(meetingErrors.PARTICIPANT_NOT_FOUND);
+    if (!mayRead(meeting, own, principal.account)) throw new Refusal(meetingErrors.PARTICIPANT_NOT_FOUND);
     return { meeting, room, isHost: false };
   }
 }
 
-function mayRead(meeting: MeetingPart, status: PersonRow['status'], account: number): boolean {
+function mayRead(meeting: MeetingPart, { status, attended }: OwnPart, account: number): boolean {
   const { blockedUsers, requireWaitingRoom, requirePassword, lock, allowedDomains } = policyOf(meeting);
-  if (blockedUsers.includes(account)) return false;
-  if (status === 'joined' || status === 'left') return true;
-  // Otherwise reading would be a way past the waiting room and the password.
-  const isOpen = !requireWaitingRoom && !requirePassword && !lock && allowedDomains.length === 0;
-  return status === 'invited' && isOpen;
+  if (blockedUsers.includes(account) || status === 'waiting' || status === 'removed') return false;
+  if (status === 'joined' || (attended === 1 && meeting.stage === 'ended')) return true;
+  // Whoever is not in it now reads what they would if they came in. Otherwise it is a way past the waiting room.
+  return !requireWaitingRoom && !requirePassword && !lock && allowedDomains.length === 0;
 }
