@@ -1,6 +1,6 @@
 import { later } from '../kernel/clock.ts';
 import type { DeletePart, Identity } from '../modules/identity/index.ts';
-import { Attendance, HostWatch, MeetingReactions, Standings } from '../modules/meetings/index.ts';
+import { Attendance, HostWatch, MeetingReactions, Meetings, Standings } from '../modules/meetings/index.ts';
 import type { Ground } from './ground.ts';
 
 type Needs = { identity: Identity; isConnected: (id: string) => boolean; deleteParts: DeletePart[] };
@@ -12,10 +12,14 @@ export function buildMeetings(ground: Ground, { identity, isConnected, deletePar
   const patience = config.MEETING_HOST_AWAY * 1_000;
   const hostWatch = new HostWatch({ sql, log, clock, jobs, later, isConnected, onFailure, patience });
   const { passwords } = identity;
-  const whenEmpty = async (): Promise<void> => {};
+  const meetings = new Meetings({ sql, log, clock, jobs, passwords, hosts: hostWatch });
+  const whenEmpty: Meetings['whenEmpty'] = (held, at) => meetings.whenEmpty(held, at);
   const attendance = new Attendance({ sql, log, clock, limits, passwords, hosts: hostWatch, whenEmpty });
-  deleteParts.push((transaction, who) => attendance.leaveAll(transaction, who));
+  deleteParts.push(
+    (transaction, who) => attendance.leaveAll(transaction, who),
+    (transaction, who) => meetings.forgetPlans(transaction, who),
+  );
   const standings = new Standings(sql);
   const meetingReactions = new MeetingReactions({ standings, clock, signal: (signal) => bus.signal(signal) });
-  return { hostWatch, attendance, standings, meetingReactions };
+  return { meetings, hostWatch, attendance, standings, meetingReactions };
 }

@@ -3,6 +3,7 @@ import { breakoutRoutes } from '../doors/meetings/breakouts.routes.ts';
 import { chatRoutes } from '../doors/meetings/chat.routes.ts';
 import { meetingsEnvelope } from '../doors/meetings/envelope.ts';
 import type { MeetingsLimits } from '../doors/meetings/limits.ts';
+import { meetingRoutes } from '../doors/meetings/meetings.routes.ts';
 import { peopleRoutes } from '../doors/meetings/people.routes.ts';
 import { policyRoutes } from '../doors/meetings/policy.routes.ts';
 import { meetingsRoutes } from '../doors/meetings/routes.ts';
@@ -64,7 +65,11 @@ export async function buildRoutes(
   ];
   const social = socialRoutes({ ...health, identity, resetMail, limits, others });
   await http.app.register(social, { prefix: '/api/v1' });
-  const meetings = meetingsRoutes({ identity, limits: meetingsLimits, groups: [...people(modules), ...talk(modules)] });
+  const meetings = meetingsRoutes({
+    identity,
+    limits: meetingsLimits,
+    groups: [meetingRoutes(modules.meetings), ...people(modules), ...talk(modules)],
+  });
   await http.app.register(meetings, { prefix: '/api/v1/meetings' });
   await http.app.register(gateway.routes, { prefix: '/api/gateway' });
   return http;

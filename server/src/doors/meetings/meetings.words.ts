@@ -1,7 +1,9 @@
 import type { Forms, Reader, Words } from '../../infra/delivery/wire-event.ts';
+import type { Row } from '../../infra/log/log.ts';
 import { ulidOf } from '../../kernel/ulid.ts';
 import {
   type ChatSent,
+  type MeetingCancelled,
   type MeetingEnded,
   type MeetingStarted,
   meetingEvents,
@@ -28,8 +30,9 @@ type Present = (body: never, offset: string, accountOf: AccountOf) => Forms;
 
 /** What a row of the log is on the socket of a meeting. Each is of the topics of those who may know all of it. */
 const rows = new Map<string, Present>([
-  [meetingEvents.started, presentStarted],
-  [meetingEvents.ended, presentEnded],
+  [meetingEvents.started, (body: MeetingStarted, offset) => toAll(startedEvent(body, offset))],
+  [meetingEvents.ended, (body: MeetingEnded, offset) => toAll(endedEvent(body, offset))],
+  [meetingEvents.cancelled, (body: MeetingCancelled, offset) => toAll(cancelledEvent(body, offset))],
   [meetingEvents.joined, presentJoined],
   [meetingEvents.left, presentLeft],
   [meetingEvents.participant, presentParticipant],
@@ -51,6 +54,13 @@ export const meetingWords = (meetingId: string, accountOf: AccountOf): Words => 
   signal: ({ type, body }) =>
     type !== meetingSignals.reaction || meetingOf(body) !== meetingId ? null : presentReaction(body as ReactionShown),
 });
+
+/** What somebody is told who is connected and not in the meeting: that it begins, or is over. */
+export function eventOutside({ type, body }: Row): MeetingEvent | undefined {
+  if (type === meetingEvents.started) return startedEvent(body as MeetingStarted, null);
+  if (type === meetingEvents.ended) return endedEvent(body as MeetingEnded, null);
+  return type === meetingEvents.cancelled ? cancelledEvent(body as MeetingCancelled, null) : undefined;
+}
 
 const toAll =
   (event: MeetingEvent): Forms =>
@@ -75,19 +85,26 @@ function endingFor(account: number | undefined, make: (isLast: boolean) => Meeti
   return (reader: Reader) => (reader.account === account ? last : event);
 }
 
-function presentStarted({ byId, at }: MeetingStarted, offset: string): Forms {
+function startedEvent({ byId, at }: MeetingStarted, offset: string | null): MeetingEvent {
   const data = { started_by: ulidOf(byId), started_at: isoSeconds(at) };
-  return toAll(new MeetingEvent('meeting_started', data, { userId: byId, at, offset }));
+  return new MeetingEvent('meeting_started', data, { userId: byId, at, offset });
 }
 
-function presentEnded({ byId, at, durationMinutes, participantCount }: MeetingEnded, offset: string): Forms {
+function endedEvent(body: MeetingEnded, offset: string | null): MeetingEvent {
+  const { byId, at, durationMinutes, participantCount } = body;
   const data = {
     ended_by: byId === null ? null : ulidOf(byId),
     ended_at: isoSeconds(at),
     duration_minutes: durationMinutes,
     participant_count: participantCount,
   };
-  return toAll(new MeetingEvent('meeting_ended', data, { userId: byId, at, offset, last: meetingCloses.ENDED }));
+  return new MeetingEvent('meeting_ended', data, { userId: byId, at, offset, last: meetingCloses.ENDED });
+}
+
+/** Who came early goes; it closes as a meeting that is over does. */
+function cancelledEvent({ byId, at }: MeetingCancelled, offset: string | null): MeetingEvent {
+  const data = { cancelled_by: ulidOf(byId), cancelled_at: isoSeconds(at) };
+  return new MeetingEvent('meeting_cancelled', data, { userId: byId, at, offset, last: meetingCloses.ENDED });
 }
 
 function presentJoined(body: ParticipantJoined, offset: string, accountOf: AccountOf): Forms {

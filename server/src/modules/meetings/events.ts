@@ -8,6 +8,8 @@ import type { BreakoutRoom, ChatMessage, ParticipantRole, ParticipantStatus, Per
 export const meetingEvents = {
   started: 'meeting.started',
   ended: 'meeting.ended',
+  /** Before it began. */
+  cancelled: 'meeting.cancelled',
   joined: 'meeting.joined',
   left: 'meeting.left',
   /** Status flags or the role of somebody have changed. */
@@ -43,6 +45,7 @@ export type MeetingEnded = Readonly<{
   durationMinutes: number;
   participantCount: number;
 }>;
+export type MeetingCancelled = Readonly<{ meetingId: string; byId: string; at: number }>;
 export type ParticipantJoined = Readonly<{
   meetingId: string;
   userId: string;

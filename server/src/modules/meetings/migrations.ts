@@ -13,10 +13,11 @@ export const meetingMigrations = (engine: Engine): Migrations => ({
               time_zone text, duration_minutes bigint, policy text not null, password_hash text,
               started_at bigint, started_by bigint, ended_at bigint, ended_by bigint,
               attendance bigint not null default 0, present bigint not null default 0,
-              empty_since bigint, follows bigint, host_check_at bigint, rooms text, created_at bigint not null, updated_at bigint not null)`,
+              empty_since bigint, recording bigint not null default 0, follows bigint, host_check_at bigint, rooms text, created_at bigint not null, updated_at bigint not null)`,
         sql`create unique index meetings_by_public_id on meetings (public_id)`,
         // Whose host went away or came back is found without looking at other meetings.
         sql`create index meetings_by_host on meetings (host, status)`,
+        sql`create index meetings_by_creator on meetings (creator, status)`,
         sql`create index meetings_by_creator_away on meetings (follows) where follows is not null`,
         sql`create index meetings_by_status on meetings (status, id)`,
         sql`create table meeting_people (meeting bigint not null, account bigint not null, public_id ${id} not null,
@@ -25,6 +26,8 @@ export const meetingMigrations = (engine: Engine): Migrations => ({
               device_type text not null, connection_id text, room bigint, waiting_since bigint, joined_at bigint,
               left_at bigint, attended bigint not null default 0, primary key (meeting, account)) ${byKeyOnly}`,
         sql`create index meeting_people_by_account on meeting_people (account, meeting)`,
+        // Where an account is or waits is found without looking at all the meetings it ever had to do with.
+        sql`create index meeting_people_by_status on meeting_people (account, status, meeting)`,
         sql`create index meeting_people_present on meeting_people (meeting, status, joined_at)`,
         // Whoever follows a host is found without looking at anybody else, and who hears that somebody waits.
         sql`create index meeting_people_by_role on meeting_people (meeting, role, status, joined_at, account)`,

@@ -18,7 +18,7 @@ export type ParticipantStatus = (typeof participantStatuses)[number];
 
 export const deviceTypes = ['desktop', 'mobile', 'tablet', 'browser', 'room', 'unknown'] as const;
 
-const permissions = ['all', 'host', 'none'] as const;
+export const permissions = ['all', 'host', 'none'] as const;
 export type Permission = (typeof permissions)[number];
 const permission = Type.Optional(Type.Unsafe<Permission>(Type.Union(permissions.map((value) => Type.Literal(value)))));
 
@@ -90,7 +90,16 @@ export const openPolicy: Policy = {
   lock: false,
 };
 
-const title = Type.String({ minLength: 1, maxLength: 200 });
+const title = Type.String({
+  maxLength: 200,
+  pattern: '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$',
+  'x-fault': 'must say something, and must not contain the character NUL',
+});
+const description = Type.String({
+  maxLength: 5_000,
+  pattern: '^[^\\u0000]*$',
+  'x-fault': 'must not contain the character NUL',
+});
 const moment = Type.String({
   format: 'date-time',
   'x-fault': 'is not a time such as 2026-12-01T09:00:00Z',
@@ -101,7 +110,7 @@ const zone = Type.String({ minLength: 1, maxLength: 64 });
 export const meetingDraft = Type.Object(
   {
     title,
-    description: orNothing(Type.String({ maxLength: 5_000 })),
+    description: orNothing(description),
     scheduled_at: orNothing(moment),
     time_zone: orNothing(zone),
     duration_minutes: orNothing(Type.Integer({ minimum: 1, maximum: 1_440 })),
@@ -161,9 +170,36 @@ export type Meeting = Readonly<{
   /** Distinct people who ever joined, and those who are there now. */
   attendance: number;
   present: number;
+  isRecording: boolean;
   createdAt: number;
   updatedAt: number;
 }>;
+
+/** A meeting as one account sees it. */
+export type OwnMeeting = Meeting &
+  Readonly<{
+    /** `null`: an administrator who was never in it. */
+    own: Readonly<{ role: ParticipantRole; status: ParticipantStatus }> | null;
+  }>;
+
+/** What hosts see of a meeting besides. The password is never shown, and `blocked` has ids and emails. */
+export type HostPart = Readonly<{
+  policy: Omit<Policy, 'blockedUsers' | 'blockedEmails'> & Readonly<{ blocked: readonly string[] }>;
+  invited: readonly Invited[];
+}>;
+export type Invited = Readonly<{ userId: string; name: string; role: ParticipantRole; status: ParticipantStatus }>;
+export type WholeMeeting = OwnMeeting & Readonly<{ forHosts: HostPart | null }>;
+
+const roles = ['mine', 'invited'] as const;
+
+/** Of a list. The time is that for which a meeting is scheduled, or else at which it was made. */
+export const meetingFilter = Type.Object({
+  status: Type.Optional(Type.Enum(meetingStatuses)),
+  from: Type.Optional(Type.String({ ...moment, description: 'Not before this time' })),
+  to: Type.Optional(Type.String({ ...moment, description: 'Before this time' })),
+  role: Type.Optional(Type.Enum(roles, { description: 'mine: those that you planned or host; invited: by others' })),
+});
+export type MeetingFilter = Static<typeof meetingFilter>;
 
 /** Somebody in a meeting. */
 export type Participant = Readonly<{
@@ -226,7 +262,7 @@ export type ChatMessage = Readonly<{
   at: number;
 }>;
 
-export const mostRooms = 50;
+const mostRooms = 50;
 const roomCapacity = Type.Integer({ minimum: 1, maximum: mostParticipants });
 
 /** Breakout rooms: as many as `room_count` says, and at least those that are named. */
@@ -258,7 +294,7 @@ export const roomsDraft = Type.Object(
 );
 export type RoomsDraft = Static<typeof roomsDraft>;
 
-export const assignmentTypes = ['manual', 'auto', 'self'] as const;
+const assignmentTypes = ['manual', 'auto', 'self'] as const;
 
 /** Who goes where. Without a room they come back, or with `auto` go where the fewest are. */
 export const assignDraft = Type.Object(

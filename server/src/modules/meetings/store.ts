@@ -37,6 +37,8 @@ export type MeetingTables = {
     attendance: Generated<number>;
     present: Generated<number>;
     empty_since: number | null;
+    /** As LiveKit reports it. */
+    recording: Generated<0 | 1>;
     /** The creator, while somebody else is host because the creator was away: then it is theirs again when they return. */
     follows: number | null;
     /** When it is looked whether the host is still there. */
@@ -185,12 +187,7 @@ export function mustBeJoined({ own }: Held): PersonRow {
 
 /** Takes a meeting by its number, for what happens by itself. */
 export const takeMeeting = (tables: Tables, meeting: number, now: number): Promise<MeetingRow | undefined> =>
-  tables
-    .updateTable('meetings')
-    .set({ updated_at: now })
-    .where('id', '=', meeting)
-    .returningAll()
-    .executeTakeFirst();
+  tables.updateTable('meetings').set({ updated_at: now }).where('id', '=', meeting).returningAll().executeTakeFirst();
 
 export const personIn = (tables: Tables, meeting: number, account: number): Promise<PersonRow | undefined> =>
   tables
