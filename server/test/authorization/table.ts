@@ -222,6 +222,94 @@ const groups: readonly Row[] = [
 ];
 
 const pushTo = ({ people }: World) => ({ event: 'news', message: 'Hello', userId: people.owner.id });
+const inMeeting =
+  (body: object = {}): Asking =>
+  async (world) => ({ params: { id: await world.meeting() }, body });
+const aMeeting: Asking = async (world) => ({ params: { id: await world.meeting() } });
+const toThoseInside = '401 404 404 403 yes yes 404';
+
+/** An administrator is a host of every meeting, and is in none that they have not joined. */
+const meetingMessages: readonly Row[] = [
+  row('ws:join', '401 404 404 403 yes yes yes', inMeeting()),
+  row('ws:ping', '401 404 404 403 yes yes yes', inMeeting()),
+  row('ws:participant_update', toThoseInside, inMeeting({ is_muted: true })),
+  row('ws:hand_raise', toThoseInside, inMeeting({ is_hand_raised: true })),
+  row('ws:chat', toThoseInside, inMeeting({ content: 'Hello' })),
+  row('ws:reaction', toThoseInside, inMeeting({ reaction_type: 'thumbs_up' })),
+  row('ws:leave', toThoseInside, inMeeting()),
+];
+
+/** What is said in a meeting, its breakout rooms and its sound: an administrator is a host who has not joined. */
+const talk: readonly Row[] = [
+  row('POST /api/v1/meetings/:id/chat', '401 404 404 404 yes yes 404', inMeeting({ content: 'Hello' })),
+  row('GET /api/v1/meetings/:id/chat', '401 404 404 404 yes yes yes', aMeeting),
+  row('POST /api/v1/meetings/:id/breakout-rooms', '401 404 404 403 403 yes yes', inMeeting({ room_count: 2 })),
+  row('GET /api/v1/meetings/:id/breakout-rooms', '401 404 404 404 yes yes yes', aMeeting),
+  row(
+    'POST /api/v1/meetings/:id/breakout-rooms/assign',
+    '401 404 404 404 yes yes 404',
+    inMeeting({ breakout_room_id: null }),
+    'oneself',
+  ),
+  row(
+    'POST /api/v1/meetings/:id/breakout-rooms/assign',
+    '401 404 404 403 403 yes yes',
+    async (world) => ({
+      params: { id: await world.meeting() },
+      body: { participant_user_id: world.people.owner.id, breakout_room_id: null },
+    }),
+    'the owner',
+  ),
+  row('DELETE /api/v1/meetings/:id/breakout-rooms', '401 404 404 403 403 yes yes', aMeeting),
+  // 500, as documented, for who may: this server has no LiveKit.
+  row('POST /api/v1/meetings/:id/token', '401 404 404 403 500 500 403', inMeeting()),
+];
+
+const withSomebody =
+  (who: (world: World) => string | Promise<string>, body?: object): Asking =>
+  async (world) => {
+    const user_id = await who(world);
+    return { params: { id: await world.meeting(), user_id }, ...(body === undefined ? {} : { body }) };
+  };
+const whoeverWaits = (world: World): Promise<string> => world.waiting();
+const theMemberThere = ({ people }: World): string => people.member.id;
+/** Who was removed belongs to the meeting still, as one to be let in again. */
+const byItsHosts = '401 404 404 403 403 yes yes';
+const inIt = '401 404 404 404 yes yes 404';
+
+const meetingPeople: readonly Row[] = [
+  row('POST /api/v1/meetings/:id/join', '401 yes 403 403 yes yes yes', inMeeting()),
+  row('POST /api/v1/meetings/:id/leave', inIt, inMeeting()),
+  row('GET /api/v1/meetings/:id/participants', '401 404 404 404 yes yes yes', async (world) => ({
+    params: { id: await world.meeting() },
+  })),
+  row('PUT /api/v1/meetings/:id/participants/status', inIt, inMeeting({ is_muted: true })),
+  row(
+    'PUT /api/v1/meetings/:id/participants/status',
+    byItsHosts,
+    async (world) => ({
+      params: { id: await world.meeting() },
+      body: { participant_user_id: await world.waiting(), is_in_waiting_room: false },
+    }),
+    'of somebody who waits',
+  ),
+  ...['admit', 'refuse'].map((act) =>
+    row(`POST /api/v1/meetings/:id/participants/:user_id/${act}`, byItsHosts, withSomebody(whoeverWaits)),
+  ),
+  ...['mute', 'remove'].map((act) =>
+    row(`POST /api/v1/meetings/:id/participants/:user_id/${act}`, byItsHosts, withSomebody(theMemberThere)),
+  ),
+  ...['co-host', 'host'].map((role) =>
+    row(
+      'PUT /api/v1/meetings/:id/participants/:user_id/role',
+      byItsHosts,
+      withSomebody(theMemberThere, { role }),
+      role,
+    ),
+  ),
+  row('POST /api/v1/meetings/:id/security/policy', byItsHosts, inMeeting({ lock_meeting: true })),
+];
+
 /** The push door in development; in production administrators only. */
 const push = (answers: string): readonly Row[] => [
   row('POST /api/gateway/send', answers, (world) => ({ body: pushTo(world) })),
@@ -239,6 +327,9 @@ export const table: readonly Row[] = [
   ...messages,
   ...calls,
   ...groups,
+  ...meetingMessages,
+  ...meetingPeople,
+  ...talk,
   ...push(signedIn),
   row('message', signedIn, () => ({ body: { message: 'Hello' } })),
 ];

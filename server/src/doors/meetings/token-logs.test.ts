@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { signIn } from '../../../test/faults/people.ts';
 import { gone, startLiveKit } from '../../../test/support/livekit.ts';
 import { eventually } from '../../../test/support/meeting-log.ts';
 import type { Data } from '../../../test/support/meetings.ts';
@@ -11,19 +12,12 @@ test('threat L-1: neither the secret nor a way in is in any line of the log, als
   const env = { ...room.settings, LOG_LEVEL: 'trace', RATE_LIMITS: 'off' };
   const server = await startServer(t, { folder: testFolder(t), env });
   const call = caller(server.url);
-  const ask = async (token: string | undefined, path: string, body: Data): Promise<Data> => {
-    const sent = token === undefined ? { body } : { token, body };
-    const { status, text, body: answer } = await call('POST', `/api/v1${path}`, sent);
+  const ask = async (token: string, path: string, body: Data): Promise<Data> => {
+    const { status, text, body: answer } = await call('POST', `/api/v1${path}`, { token, body });
     assert.ok(status < 300, text);
     return answer['data'] as Data;
   };
-  const [ada, bob] = await Promise.all(
-    ['ada', 'bob'].map(async (username) => {
-      const account = { username, email: `${username}@example.org`, password: 'Correct-horse-9' };
-      const { user, accessToken } = await ask(undefined, '/auth/register', account);
-      return { id: String((user as Data)['id']), token: String(accessToken) };
-    }),
-  );
+  const [ada, bob] = await signIn(server.url, 2);
   assert.ok(ada && bob);
   const made = await ask(ada.token, '/meetings', { title: 'Weekly', invited: [bob.id] });
   const path = `/meetings/${String(made['meeting_id'])}`;

@@ -1,4 +1,4 @@
-export { Attendance, type Joined, type Left } from './attendance.ts';
+export { Attendance } from './attendance.ts';
 export { Breakouts } from './breakouts.ts';
 export { MeetingChat } from './chat.ts';
 export { meetingErrors } from './errors.ts';
