@@ -24,6 +24,10 @@ export type World = Readonly<{
   directMessage(): Promise<string>;
   /** The owner rings the member. */
   ringing(): Promise<string>;
+  /** A meeting of the owner that has begun, with both in it and the former one removed. */
+  meeting(): Promise<string>;
+  /** Somebody who waits to be let into it; their account's id. */
+  waiting(): Promise<string>;
 }>;
 
 export type WorldNeeds = Readonly<{
@@ -56,7 +60,7 @@ export async function openWorld({ url, sign, admin }: WorldNeeds): Promise<World
       await asOwner('DELETE', `/groups/${id}/members/${former.id}`);
       return id;
     });
-  return {
+  const world: World = {
     url,
     call,
     people: { stranger, blocked, former, member, owner, admin },
@@ -74,13 +78,31 @@ export async function openWorld({ url, sign, admin }: WorldNeeds): Promise<World
       ),
     directMessage: () =>
       once('direct message', () => asOwner('POST', '/messages', { content: 'to the member', receiverId: member.id })),
+    meeting: () =>
+      once('meeting', async () => {
+        const id = await asOwner('POST', '/meetings', { title: 'a meeting', invited: [member.id, former.id] });
+        await asOwner('POST', `/meetings/${id}/start`);
+        for (const { token } of [owner, member, former]) await call('POST', `/api/v1/meetings/${id}/join`, { token });
+        await asOwner('POST', `/meetings/${id}/participants/${former.id}/remove`);
+        return id;
+      }),
+    waiting: () =>
+      once('waiting', async () => {
+        const id = await world.meeting();
+        const { id: userId, token } = await world.somebody();
+        await asOwner('POST', `/meetings/${id}/security/policy`, { require_waiting_room: true });
+        await call('POST', `/api/v1/meetings/${id}/join`, { token });
+        return userId;
+      }),
     ringing: () => once('call', () => asOwner('POST', '/calls', { type: 'AUDIO', participantIds: [member.id] })),
   };
+  return world;
 }
 
 /** The id of what was made, whatever the contract calls it. */
 function idIn(data: unknown): string {
   if (typeof data !== 'object' || data === null) return '';
   if ('id' in data) return String(data.id);
+  if ('meeting_id' in data) return String(data.meeting_id);
   return 'call' in data ? idIn(data.call) : '';
 }

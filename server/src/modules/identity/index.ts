@@ -23,5 +23,4 @@ export {
   type SignedIn,
   scopePattern,
 } from './schema.ts';
-export type { Passwords } from './passwords.ts';
 export { isServiceKey } from './tokens.ts';

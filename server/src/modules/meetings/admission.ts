@@ -47,7 +47,7 @@ export function refuseCrowd(held: Held): void {
 }
 
 /** Refuses FULL. */
-export function mustHaveRoom({ meeting }: MeetingHeld): void {
+function mustHaveRoom({ meeting }: MeetingHeld): void {
   const { maxParticipants } = policyOf(meeting);
   if (meeting.present >= (maxParticipants ?? mostParticipants)) throw new Refusal(meetingErrors.FULL);
 }

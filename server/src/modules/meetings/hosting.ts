@@ -22,7 +22,7 @@ export async function targetOf({ tables, meeting }: Held, userId: string): Promi
 }
 
 /** Refuses PARTICIPANT_NOT_FOUND unless they are in. */
-export function mustBeIn({ status }: PersonRow): void {
+function mustBeIn({ status }: PersonRow): void {
   if (status !== 'joined') throw new Refusal(meetingErrors.PARTICIPANT_NOT_FOUND);
 }
 
@@ -58,7 +58,7 @@ export async function remove(held: Held, { person }: Target, { principal, at }: 
 }
 
 /** Nobody puts out whose meeting it is, and the host only that one and administrators do. Refuses HOST_ONLY. */
-export function mustBeBelow({ meeting }: Held, person: PersonRow, principal: Principal): void {
+function mustBeBelow({ meeting }: Held, person: PersonRow, principal: Principal): void {
   if (person.account === meeting.creator) throw new Refusal(meetingErrors.HOST_ONLY);
   const isAbove = principal.account === meeting.creator || principal.role === 'ADMIN';
   if (person.account === meeting.host && !isAbove) throw new Refusal(meetingErrors.HOST_ONLY);

@@ -66,7 +66,8 @@ async function tellGone(
   account: number,
   how: { status: PersonRow['status']; at: number },
 ): Promise<void> {
-  const who = await someoneBy(held.tables, account);
+  // Somebody may go because their account does.
+  const who = await someoneBy(held.tables, account, { deletedToo: true });
   if (who !== undefined) await tellWaiting(held, who, how);
 }
 

@@ -9,15 +9,19 @@ import type { PersonRow, Tables } from './store.ts';
 /** An account as acts name it. */
 export type Someone = Readonly<{ account: number; id: string; name: string; email: string }>;
 
-/** Who is there under this id, in either spelling, or under this number; nobody who has deleted their account. */
-export async function someoneBy(tables: Tables, key: string | number): Promise<Someone | undefined> {
+/** Who is there under this id, in either spelling, or under this number; only with `deletedToo` who has deleted their account. */
+export async function someoneBy(
+  tables: Tables,
+  key: string | number,
+  { deletedToo = false } = {},
+): Promise<Someone | undefined> {
   const value = typeof key === 'number' ? key : anyIdBytes(key);
   if (value === undefined) return undefined;
   const row = await tables
     .selectFrom('accounts')
     .select(['id', 'public_id', 'username', 'email'])
     .where(typeof value === 'number' ? 'id' : 'public_id', '=', value)
-    .where('deleted_at', 'is', null)
+    .$if(!deletedToo, (query) => query.where('deleted_at', 'is', null))
     .executeTakeFirst();
   return row === undefined
     ? undefined
