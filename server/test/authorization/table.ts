@@ -310,6 +310,36 @@ const meetingPeople: readonly Row[] = [
   row('POST /api/v1/meetings/:id/security/policy', byItsHosts, inMeeting({ lock_meeting: true })),
 ];
 
+const aPlan =
+  (body?: object): Asking =>
+  async (world) => ({ params: { id: await world.plannedMeeting() }, ...(body === undefined ? {} : { body }) });
+const toItsPeople = '401 404 404 404 yes yes yes';
+
+/** Who was removed reads nothing of it any more; an administrator is a host of every meeting. */
+const meetingLife: readonly Row[] = [
+  row('POST /api/v1/meetings', signedIn, () => ({ body: { title: 'mine' } })),
+  row(
+    'POST /api/v1/meetings',
+    '401 yes 403 yes yes yes yes',
+    ({ people }) => ({
+      body: { title: 'with the owner', invited: [people.owner.id] },
+    }),
+    'with the owner',
+  ),
+  row('GET /api/v1/meetings', signedIn),
+  ...['', '/status', '/calendar.ics'].flatMap((what) => [
+    row(`GET /api/v1/meetings/:id${what}`, toItsPeople, aPlan(), 'that is planned'),
+    row(`GET /api/v1/meetings/:id${what}`, toItsPeople, aMeeting, 'under way'),
+  ]),
+  row('PATCH /api/v1/meetings/:id', byItsHosts, aPlan({ title: 'changed' })),
+  row('DELETE /api/v1/meetings/:id', byItsHosts, aPlan(), 'that is planned'),
+  row('DELETE /api/v1/meetings/:id', '401 404 404 403 403 409 409', aMeeting, 'under way'),
+  row('POST /api/v1/meetings/:id/start', byItsHosts, aPlan(), 'that is planned'),
+  row('POST /api/v1/meetings/:id/start', '401 404 404 403 403 409 409', aMeeting, 'under way'),
+  row('POST /api/v1/meetings/:id/end', '401 404 404 403 403 400 400', aPlan(), 'that is planned'),
+  row('POST /api/v1/meetings/:id/end', byItsHosts, aMeeting, 'under way'),
+];
+
 /** The push door in development; in production administrators only. */
 const push = (answers: string): readonly Row[] => [
   row('POST /api/gateway/send', answers, (world) => ({ body: pushTo(world) })),
@@ -327,6 +357,7 @@ export const table: readonly Row[] = [
   ...messages,
   ...calls,
   ...groups,
+  ...meetingLife,
   ...meetingMessages,
   ...meetingPeople,
   ...talk,

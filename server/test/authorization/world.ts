@@ -26,6 +26,8 @@ export type World = Readonly<{
   ringing(): Promise<string>;
   /** A meeting of the owner that has begun, with both in it and the former one removed. */
   meeting(): Promise<string>;
+  /** One that has not begun, with the member invited and the former one no more. */
+  plannedMeeting(): Promise<string>;
   /** Somebody who waits to be let into it; their account's id. */
   waiting(): Promise<string>;
 }>;
@@ -83,6 +85,13 @@ export async function openWorld({ url, sign, admin }: WorldNeeds): Promise<World
         const id = await asOwner('POST', '/meetings', { title: 'a meeting', invited: [member.id, former.id] });
         await asOwner('POST', `/meetings/${id}/start`);
         for (const { token } of [owner, member, former]) await call('POST', `/api/v1/meetings/${id}/join`, { token });
+        await asOwner('POST', `/meetings/${id}/participants/${former.id}/remove`);
+        return id;
+      }),
+    plannedMeeting: () =>
+      once('planned meeting', async () => {
+        const draft = { title: 'a plan', scheduled_at: '2030-01-01T09:00:00Z', invited: [member.id, former.id] };
+        const id = await asOwner('POST', '/meetings', draft);
         await asOwner('POST', `/meetings/${id}/participants/${former.id}/remove`);
         return id;
       }),
