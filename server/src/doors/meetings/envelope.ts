@@ -39,6 +39,10 @@ const statuses: Readonly<Record<string, number>> = { LIVEKIT_NOT_SET_UP: 500, LI
 /** The door's code of a failure, over REST and in error frames. */
 export const codeOf = ({ kind, code }: Pick<Failure, 'kind' | 'code'>): string => documented[code] ?? kinds[kind][1];
 
+/** The document's own words, where it has some; otherwise the module's. */
+export const messageOf = ({ kind, message }: Pick<Failure, 'kind' | 'message'>): string =>
+  kind === 'rate_limited' ? 'Rate limit exceeded' : message;
+
 /** Beside the words; a limit that was reached says until when in this door's own form. */
 function detailsOf({ details = {} }: Failure): Readonly<Record<string, unknown>> {
   const { resetAt, ...others } = details;
@@ -48,7 +52,7 @@ function detailsOf({ details = {} }: Failure): Readonly<Record<string, unknown>>
 /** `{status: "error", message, code, details, timestamp}`. */
 export const meetingsEnvelope: Envelope = (failure) => ({
   status: statuses[failure.code] ?? kinds[failure.kind][0],
-  body: errorBody(codeOf(failure), failure.message, detailsOf(failure)),
+  body: errorBody(codeOf(failure), messageOf(failure), detailsOf(failure)),
 });
 
 export const errorBody = (code: string, message: string, details: Readonly<Record<string, unknown>>) => ({
