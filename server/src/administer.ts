@@ -17,7 +17,12 @@ const patience = 10_000;
  * a command that may come first makes a folder or a database that is not there, and says so. Throws `FolderMissing`.
  */
 export async function administer(config: Config, command: Command): Promise<Answer> {
-  if (!mayComeFirst(command, config) && !existsSync(placeOfData(config))) throw new FolderMissing(config.DATA_DIR);
+  if (!mayComeFirst(command, config) && !existsSync(placeOfData(config))) {
+    // The folder of a server whose data lies in PostgreSQL has no database: whoever asks need not know where that is.
+    const answer = existsSync(config.DATA_DIR) ? await askServer(config.DATA_DIR, command) : undefined;
+    if (answer !== undefined) return answer;
+    throw new FolderMissing(config.DATA_DIR);
+  }
   for (const until = Date.now() + patience; ; await sleep(100)) {
     const folder = holdUnlessInUse(config.DATA_DIR, Date.now() > until);
     if (folder !== undefined) return withoutServer(folder, { config, command });

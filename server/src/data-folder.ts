@@ -23,7 +23,9 @@ export class FolderUnfit extends Error {
 export class FolderMissing extends Error {
   constructor(path: string) {
     super(
-      `There is no Rendezvous data folder at ${resolve(path)}. DATA_DIR says where it is, from the working directory on.`,
+      existsSync(path)
+        ? `There is no Rendezvous database in ${resolve(path)}. DATA_DIR says where it is, from the working directory on; for data in PostgreSQL give DATABASE_URL, too.`
+        : `There is no Rendezvous data folder at ${resolve(path)}. DATA_DIR says where it is, from the working directory on.`,
     );
     this.name = 'FolderMissing';
   }

@@ -25,7 +25,7 @@ import { searchMigrations } from './modules/search/index.ts';
 export type Storage = Readonly<{ sql: Sql; log: Log; messageStore: MessageStore }>;
 
 /** Every table of the program, in the order in which they are made. */
-const migrations = (engine: Engine): Migrations => ({
+export const everyMigration = (engine: Engine): Migrations => ({
   ...logMigrations(engine),
   ...identityMigrations(engine),
   ...groupMigrations(engine),
@@ -61,7 +61,7 @@ export function openStorage({ databaseUrl, file, clock }: StorageOptions): Promi
 
 export async function openSqlite(options: SqliteOptions, clock: Clock): Promise<Storage> {
   const sql = new SqliteSql(options);
-  await sql.migrate(migrations('sqlite'));
+  await sql.migrate(everyMigration('sqlite'));
   const log = new SqliteLog(sql, clock.now);
   return { sql, log, messageStore: new SqliteMessageStore(sql, log) };
 }
@@ -72,7 +72,7 @@ async function openPostgres(url: string, clock: Clock): Promise<Storage> {
     await sql.assertDurable();
     // First: an older server may still run on the tables as they are.
     if (!(await sql.claim())) throw new DatabaseInUse();
-    await sql.migrate(migrations('postgres'));
+    await sql.migrate(everyMigration('postgres'));
     const log = await PostgresLog.open(sql, clock.now);
     return { sql, log, messageStore: new PostgresMessageStore(sql, log) };
   } catch (error) {

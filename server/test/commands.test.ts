@@ -201,7 +201,10 @@ test('only admin create makes a data folder: elsewhere a mistyped DATA_DIR is sa
   const key = ['key', 'create', '--name', 'n', '--scope', 'a'];
   assertSentence(await runProgram(t, key, { folder, cwd }), missing);
   assertSentence(await runProgram(t, ['user', 'role', 'a@example.org', 'HR'], { folder, cwd }), missing);
-  assertSentence(await runProgram(t, key, { folder: empty }), /^There is no Rendezvous data folder at/);
+  assertSentence(
+    await runProgram(t, key, { folder: empty }),
+    /^There is no Rendezvous database in .* for data in PostgreSQL give DATABASE_URL/,
+  );
   assert.deepEqual([existsSync(join(cwd, 'a')), readdirSync(empty)], [false, []]);
   const made = await runProgram(t, ['admin', 'create', '--email', 'a@example.org'], { folder, cwd, stdin: password });
   assert.deepEqual([made.code, made.err], [0, `The data folder is a new one: ${folder}\n`]);

@@ -111,7 +111,7 @@ function modulesOver({ sql, log, clock, online }: Base): Modules {
     clock,
     isOnline: (id) => online.has(id),
     isBlocked: (by, who) => identity.isBlocked(by, who),
-    findAccount: (id) => identity.findAccount(id),
+    findAccount: (id) => identity.findAccount(id, { deletedToo: true }),
     findGroup: (id) => groups.find(id),
   });
   return { sql, log, identity, groups, messaging, store };
@@ -136,7 +136,7 @@ export const hi = (to: Principal, more: Partial<MessageDraft> = {}): MessageDraf
   receiverId: to.id,
   ...more,
 });
-/** Rows of a table. */
+/** How many rows a table has. */
 export const countOf = async ({ sql }: House, table: string): Promise<number> =>
   (await sql.statement<{ count: number }>(`SELECT count(*) AS count FROM ${table}`).get())?.count ?? -1;
 /** What became of a send: the message's id, or the code of the refusal. */

@@ -28,6 +28,12 @@ export async function tamperedTokens(needs: Needs): Promise<{ good: string; bad:
   return { good: forged(header, claims, needs.key), bad };
 }
 
+/** Another last character that decoders take for the same: of its six bits two stand for nothing. */
+function spareBits(signature: string): string {
+  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+  return letters[letters.indexOf(signature.at(-1) ?? 'A') ^ 1] ?? '';
+}
+
 const mangled = ({ real, other, head, body, signature, header }: Parts) => ({
   empty: '',
   dots: '..',
@@ -44,6 +50,8 @@ const mangled = ({ real, other, head, body, signature, header }: Parts) => ({
   'none with a signature': `${encoded({ alg: 'none', typ: 'at+jwt' })}.${body}.${signature}`,
   None: `${encoded({ alg: 'None', typ: 'at+jwt' })}.${body}.`,
   'refresh token': real.refreshToken,
+  padded: `${real.accessToken}=`,
+  'spare bits': `${head}.${body}.${signature.slice(0, -1)}${spareBits(signature)}`,
   'very long': `${head}.${'A'.repeat(100_000)}.${signature}`,
 });
 

@@ -22,7 +22,7 @@ export const messageSchema = Type.Object(
     type: Type.Enum(messageTypes),
     status: statusSchema,
     parentId: text,
-    metadata: Type.Union([Type.Record(Type.String(), Type.Any()), Type.Null()]),
+    metadata: Type.Union([Type.Object({}, { additionalProperties: true }), Type.Null()]),
     reactions: Type.Array(
       Type.Object(
         { emoji: Type.String(), count: Type.Integer(), mine: Type.Optional(Type.Boolean()) },

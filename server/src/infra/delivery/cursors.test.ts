@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 import { openTestDatabase } from '../../../test/support/database.ts';
 import { feedOf, type HandFeed } from '../../../test/support/feeds.ts';
+import { onlySqlite } from '../../../test/support/log.ts';
+import { SqliteLog } from '../log/log.sqlite.ts';
 import type { Log } from '../log/log.ts';
 import type { Sql } from '../sql/sql.ts';
 import { Cursors } from './cursors.ts';
@@ -204,6 +206,21 @@ test('only what has changed is written again, in slices', async (t) => {
   assert.equal(writes, 4);
   await house.cursors.close();
 });
+
+test(
+  'storing them is bookkeeping: whoever remembers where people may write goes on remembering',
+  onlySqlite,
+  async (t) => {
+    const house = await open(t);
+    assert.ok(house.log instanceof SqliteLog);
+    const told: string[] = [];
+    house.log.aroundActs(() => told.push('forget'));
+    connect(house, 1, 5);
+    await house.cursors.store();
+    assert.deepEqual(await stored(house.sql), [[1, 5]]);
+    assert.deepEqual(told, []);
+  },
+);
 
 test('they are stored every five seconds', async (t) => {
   const { sql, log } = await openTestDatabase(t);

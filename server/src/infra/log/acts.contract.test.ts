@@ -215,7 +215,7 @@ test('whoever remembers rows forgets them before an act, and when its batch is c
   const { log, note } = await openLog(t);
   assert.ok(log instanceof SqliteLog);
   const told: string[] = [];
-  log.beforeActs(() => told.push('forget'));
+  log.aroundActs(() => told.push('forget'));
   log.afterCommit('note', () => told.push('row'));
   await note({ account: 1, text: 'alone' });
   assert.deepEqual(told, ['row']);
@@ -223,6 +223,35 @@ test('whoever remembers rows forgets them before an act, and when its batch is c
   assert.deepEqual(told, ['row', 'forget', 'act', 'row', 'forget']);
   await log.write(async () => void told.push('bookkeeping'), { bookkeeping: true });
   assert.deepEqual(told.slice(5), ['bookkeeping']);
+});
+
+test('drafts between acts are applied together, and a full disk is tried once', onlySqlite, async (t) => {
+  const { log } = await openLog(t);
+  assert.ok(log instanceof SqliteLog);
+  const applied: number[] = [];
+  const submit = log.batch((drafts: readonly string[]) => {
+    applied.push(drafts.length);
+    if (drafts.includes('bad')) throw new Error('a bad draft');
+    if (drafts.includes('full')) throw Object.assign(new Error('disk I/O error'), { errcode: 10 });
+    return [...drafts];
+  });
+  const act = () => log.write(async () => 'act');
+  assert.deepEqual(await Promise.all([submit('a'), submit('b'), act(), submit('c'), submit('d'), submit('e'), act()]), [
+    'a',
+    'b',
+    'act',
+    'c',
+    'd',
+    'e',
+    'act',
+  ]);
+  assert.deepEqual(applied.splice(0), [2, 3]);
+  const mixed = await Promise.all([act(), ...['a', 'bad', 'c'].map((draft) => submit(draft).catch(() => 'refused'))]);
+  assert.deepEqual(mixed, ['act', 'a', 'refused', 'c'], 'only the bad one');
+  assert.deepEqual(applied.splice(0), [3, 1, 1, 1]);
+  const full = [act(), ...Array.from({ length: 50 }, () => codeOf(submit('full')))];
+  assert.deepEqual(new Set((await Promise.all(full)).slice(1)), new Set(['UNAVAILABLE']));
+  assert.deepEqual(applied, [50]);
 });
 
 test(

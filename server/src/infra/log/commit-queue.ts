@@ -11,7 +11,7 @@ type Entry = DraftEntry | ActEntry;
 
 /** What the owner does at the edges of a batch's transaction. */
 export type BatchHooks = {
-  /** Where the batch stands before an entry with a savepoint, and the way back there when it fails. */
+  /** Where the batch stands before an act or a run of drafts, and the way back there when it fails. */
   mark(): number;
   backTo(mark: number): void;
   /** Last statements before COMMIT. */
@@ -27,8 +27,8 @@ const gatherFor = 2;
 const batchLimit = 1_000;
 
 /**
- * Group commit on SQLite's one writer: whatever arrives in one turn of the event loop shares one transaction and one
- * fsync. Drafts run through their set-based function; acts run one after another, and they and the drafts between them have
+ * Group commit on SQLite's one writer: whatever arrives until a turn of the event loop brings nothing more, for 2 ms at
+ * the most, shares one transaction and one fsync. Drafts run through their set-based function; acts run one after another, and they and the drafts between them have
  * a savepoint each. Callers hear nothing before COMMIT has returned.
  */
 export class CommitQueue {
@@ -150,10 +150,14 @@ export class CommitQueue {
       this.#begin();
       for (let start = 0; start < entries.length; ) {
         const entry = entries[start];
-        const drafts = draftsFrom(entries, start);
-        if (entry?.kind === 'act') settle.push(await this.#runAct(entry));
-        else settle.push(...this.#runDrafts(drafts));
-        start += Math.max(drafts.length, 1);
+        if (entry?.kind === 'act') {
+          settle.push(await this.#runAct(entry));
+          start += 1;
+        } else {
+          const drafts = draftsFrom(entries, start);
+          settle.push(...this.#runDrafts(drafts));
+          start += drafts.length;
+        }
       }
       this.#hooks.finishing();
     } catch (error) {
@@ -180,7 +184,7 @@ export class CommitQueue {
     }
   }
 
-  /** The same for drafts between two acts: together, and only when one breaks the others each alone. */
+  /** The same for drafts between two acts: together; when one of them breaks that, each alone. */
   #runDrafts(entries: readonly DraftEntry[]): (() => void)[] {
     const verdicts: unknown[] = [];
     const back = this.#savepoint();
@@ -190,7 +194,7 @@ export class CommitQueue {
       return entries.map((entry, index) => () => entry.resolve(verdicts[index] as never));
     } catch (error) {
       back();
-      if (entries.length > 1) return entries.flatMap((entry) => this.#runDrafts([entry]));
+      if (entries.length > 1 && !isOfStorage(error)) return entries.flatMap((entry) => this.#runDrafts([entry]));
       return entries.map((entry) => () => entry.reject(isOfStorage(error) ? asUnavailable(error) : error));
     }
   }

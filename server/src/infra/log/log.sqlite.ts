@@ -48,7 +48,7 @@ export class SqliteLog implements Log {
       },
       finishing: () => this.#finish(),
       committed: () => this.#publish(),
-      rolledBack: () => this.#forget(),
+      rolledBack: () => this.#reset(),
     });
     // One call a topic: stepping over a list inside SQLite costs a fifth of a call a row.
     const insert = sql.writer.prepare('INSERT INTO topic_rows (topic, seq) SELECT ?1, value FROM json_each(?2)');
@@ -110,7 +110,7 @@ export class SqliteLog implements Log {
    * Whoever remembers rows between batches forgets them in `forget`: it is called before anything but drafts and
    * bookkeeping writes, and again after the commit of that.
    */
-  beforeActs(forget: () => void): void {
+  aroundActs(forget: () => void): void {
     this.#forgetful.push(forget);
   }
 
@@ -137,7 +137,7 @@ export class SqliteLog implements Log {
     const numbered = async (): Promise<Result> => {
       if (how === undefined) {
         this.#acted = true;
-        this.#makeForget();
+        this.#tellForgetful();
       }
       const result = await act(transaction);
       mustBeOpen();
@@ -229,23 +229,23 @@ export class SqliteLog implements Log {
     const rows = this.#rows;
     const acted = this.#acted;
     this.#head += rows.length;
-    this.#forget();
+    this.#reset();
     for (const row of rows) {
       this.#indexTopics(row);
       this.#notes.get(row.type)?.(row);
     }
-    if (acted) this.#makeForget();
+    if (acted) this.#tellForgetful();
     if (rows.length > 0) this.committed(rows);
   }
 
-  #forget(): void {
+  #reset(): void {
     this.#rows = [];
     this.#flushed = [];
     this.#flushAll = false;
     this.#acted = false;
   }
 
-  #makeForget(): void {
+  #tellForgetful(): void {
     for (const forget of this.#forgetful) forget();
   }
 

@@ -92,7 +92,10 @@ export interface Log {
   floor(): number;
   /** Retention has taken away everything up to here, and has committed it. */
   raiseFloor(seq: number): void;
-  /** `bookkeeping`: the act touches nothing that anybody looks at to decide whether a write is allowed. */
+  /**
+   * `bookkeeping`: the act touches nothing that anybody looks at to decide whether a write is allowed. On PostgreSQL, where
+   * others write too, the database itself counts what does.
+   */
   write<Result>(act: (transaction: Transaction) => Promise<Result>, how?: { bookkeeping: true }): Promise<Result>;
   /** Adds rows that a module keeps itself. Before `start`. */
   addSegment(segment: Segment): void;

@@ -137,7 +137,9 @@ test('frames that are no events are answered or end their own connection, and no
   for (const frame of ['', '{', 'null', '[]', '7', '"echo"', '{"event":"echo"', Buffer.from([0xff, 0xfe])]) {
     plain.ear.forget();
     plain.socket.send(frame);
-    assert.equal(field((await plain.ear.until('error')).data, 'code'), 'INVALID_INPUT');
+    const { data } = await plain.ear.until('error');
+    assert.equal(field(data, 'code'), 'INVALID_INPUT');
+    assert.match(String(field(data, 'message')), /a plain frame is \{"event"/);
   }
   assert.equal((await plain.ask('echo', 1))['data'], 1);
   for (const packet of [

@@ -48,6 +48,11 @@ type DispatchOptions = {
   acknowledge: ((reply: Reply) => void) | undefined;
 };
 
+const unknownEvent = (event: unknown): string =>
+  typeof event === 'string'
+    ? 'There is no such event'
+    : 'This names no event; a plain frame is {"event": "…", "data": …}';
+
 /**
  * One event of a client through the door: rate, size, name, act. With an acknowledgement the client hears the reply
  * there; without one a refusal comes as `error`. Of those over the rate only the first in a window is answered.
@@ -71,7 +76,7 @@ export async function dispatch(
       });
     }
     const handler = typeof event === 'string' ? door.events.get(event) : undefined;
-    if (handler === undefined) throw new Refusal(commonErrors.INVALID_INPUT, { message: 'There is no such event' });
+    if (handler === undefined) throw new Refusal(commonErrors.INVALID_INPUT, { message: unknownEvent(event) });
     const result = await handler(connection, input);
     if (acknowledge === undefined) return;
     reply = { success: true, data: result() };

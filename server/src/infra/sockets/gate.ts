@@ -10,7 +10,7 @@ export type EngineConnection = {
 };
 
 /** Engine.IO's mark of a message packet. */
-const messagePacket = '4';
+export const messagePacket = '4';
 
 type EnginePacket = { type: string; data?: unknown; options?: { wsPreEncodedFrame?: Buffer[] } };
 

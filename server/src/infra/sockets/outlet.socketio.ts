@@ -2,7 +2,7 @@ import type { Socket } from 'socket.io';
 import type { Outlet, WireEvent } from '../delivery/wire-event.ts';
 import { listen, type Unsent, unsent, waitUntilDrained } from './drained.ts';
 import { joinFrames, textFrame } from './frame.ts';
-import type { Holding, SocketGate } from './gate.ts';
+import { type Holding, messagePacket, type SocketGate } from './gate.ts';
 
 /** An EVENT packet of the default namespace (Socket.IO protocol 5), and from the second socket on its whole frame. */
 type Encoded = { text: string; uses: number; framed: Framed | undefined };
@@ -11,9 +11,6 @@ type Encoded = { text: string; uses: number; framed: Framed | undefined };
 type Framed = { compress: false; wsPreEncodedFrame: [Buffer] };
 
 const framed = (frame: Buffer): Framed => ({ compress: false, wsPreEncodedFrame: [frame] });
-
-/** Engine.IO's mark of a message packet. */
-const messagePacket = '4';
 
 /**
  * A Socket.IO connection, written to below `emit`: a row is encoded once for all the sockets it goes to, and what one

@@ -50,6 +50,21 @@ test(`${engine}: a migration runs once, in the order of the names; a failure lea
   await assert.rejects(async () => sql.statement('SELECT a FROM u').all());
 });
 
+test(`${engine}: a migration that sorts before one that has run is applied all the same`, async (t) => {
+  const { sql } = await openTestDatabase(t);
+  const making = (table: string) => ({
+    up: (db: Kysely<unknown>) =>
+      expression
+        .raw(`create table ${table} (a bigint)`)
+        .execute(db)
+        .then(() => {}),
+  });
+  const later = { '2030-5': making('later') };
+  await sql.migrate({ ...(await known(sql)), ...later });
+  await sql.migrate({ ...(await known(sql)), ...later, '2030-4': making('earlier') });
+  assert.deepEqual(await sql.statement('SELECT a FROM earlier').all(), []);
+});
+
 /** Kysely wants every migration that has run to be among those it is given. */
 async function known(sql: Sql): Promise<Migrations> {
   const rows = await sql.statement<{ name: string }>('SELECT name FROM kysely_migration').all();

@@ -140,14 +140,17 @@ export async function mustBeOwn({ reads }: Parts, principal: Principal, id: stri
 /** Notes when these accounts, by internal number, were last seen; never earlier than is known. */
 export async function noteSeen({ log }: Parts, accounts: readonly number[], at: number): Promise<void> {
   if (accounts.length === 0) return;
-  await log.write(async ({ sql }) => {
-    for (const part of slicesOf(accounts)) {
-      await tablesOf(sql)
-        .updateTable('accounts')
-        .set({ last_seen: at })
-        .where('id', 'in', part)
-        .where('last_seen', '<', at)
-        .execute();
-    }
-  });
+  await log.write(
+    async ({ sql }) => {
+      for (const part of slicesOf(accounts)) {
+        await tablesOf(sql)
+          .updateTable('accounts')
+          .set({ last_seen: at })
+          .where('id', 'in', part)
+          .where('last_seen', '<', at)
+          .execute();
+      }
+    },
+    { bookkeeping: true },
+  );
 }

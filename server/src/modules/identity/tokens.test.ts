@@ -52,6 +52,12 @@ test('threat G-5: a token that was good before is looked at again: its end, its 
   const [head, body, signature = ''] = accessToken.split('.');
   const other = `${head}.${body}.${signature[0] === 'A' ? 'B' : 'A'}${signature.slice(1)}`;
   assert.equal(await codeOf(identity.authenticate(other)), 'INVALID_TOKEN');
+  // A header cannot carry these; a socket's first frame can.
+  for (const blank of [' ', '\n', '\t']) {
+    assert.equal(await codeOf(identity.authenticate(accessToken + blank)), 'INVALID_TOKEN');
+    const inside = `${head}.${body}.${signature.slice(0, 9)}${blank}${signature.slice(9)}`;
+    assert.equal(await codeOf(identity.authenticate(inside)), 'INVALID_TOKEN');
+  }
   clock.forward(60_000);
   for (let times = 0; times < 2; times += 1)
     assert.equal(await codeOf(identity.authenticate(accessToken)), 'INVALID_TOKEN');

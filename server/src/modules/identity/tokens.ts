@@ -1,4 +1,4 @@
-import { createHash, createHmac, createSecretKey, hkdfSync, randomBytes } from 'node:crypto';
+import { createHash, createHmac, createSecretKey, hash, hkdfSync, randomBytes } from 'node:crypto';
 import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import type { Clock } from '../../kernel/clock.ts';
 import { Refusal } from '../../kernel/errors.ts';
@@ -26,7 +26,7 @@ export interface AccessTokens {
   verify(token: string, options?: { continuation?: boolean }): Promise<Claims>;
 }
 
-/** Tokens that are remembered as verified, of 400 bytes each; when there are more, all are forgotten. */
+/** Tokens that are remembered as verified, by a hash of 44 characters; when there are more, all are forgotten. */
 const rememberedTokens = 20_000;
 
 /**
@@ -36,11 +36,11 @@ const rememberedTokens = 20_000;
 export function buildAccessTokens(secret: Uint8Array, clock: Clock, seconds: number): AccessTokens {
   /** `expires`: seconds, as in the token. */
   const verified = new Map<string, { claims: Claims; expires: number }>();
-  const remember = (token: string, { exp, nbf }: JWTPayload, claims: Claims): void => {
+  const remember = (key: string, { exp, nbf }: JWTPayload, claims: Claims): void => {
     // None of ours begins later than it is issued.
     if (exp === undefined || nbf !== undefined) return;
     if (verified.size >= rememberedTokens) verified.clear();
-    verified.set(token, { claims, expires: exp });
+    verified.set(key, { claims, expires: exp });
   };
   // Imported once: jose would do it again for every token that it is given bytes for.
   const imported = crypto.subtle.importKey('raw', Buffer.from(secret), { name: 'HMAC', hash: 'SHA-256' }, false, [
@@ -62,8 +62,11 @@ export function buildAccessTokens(secret: Uint8Array, clock: Clock, seconds: num
     async verify(token, { continuation = false } = {}) {
       if (token.length > longestToken) throw new Refusal(identityErrors.INVALID_TOKEN);
       const now = clock.now();
-      const known = verified.get(token);
+      // Not the text: a slice of what somebody sent would hold all of it.
+      const key = hash('sha256', token, 'base64');
+      const known = verified.get(key);
       if (known !== undefined && known.expires > Math.floor(now / 1_000)) return known.claims;
+      if (!isPlain(token)) throw new Refusal(identityErrors.INVALID_TOKEN);
       try {
         const { payload } = await jwtVerify(token, await imported, {
           algorithms: ['HS256'],
@@ -74,10 +77,10 @@ export function buildAccessTokens(secret: Uint8Array, clock: Clock, seconds: num
           currentDate: new Date(now),
         });
         const claims = claimsOf(payload);
-        remember(token, payload, claims);
+        remember(key, payload, claims);
         return claims;
       } catch (error) {
-        verified.delete(token);
+        verified.delete(key);
         const payload = continuation ? expired(error) : undefined;
         const until = ((payload?.iat ?? Number.NEGATIVE_INFINITY) + continuationSeconds) * 1_000;
         if (payload !== undefined && now <= until) return { ...claimsOf(payload), until };
@@ -85,6 +88,15 @@ export function buildAccessTokens(secret: Uint8Array, clock: Clock, seconds: num
       }
     },
   };
+}
+
+/**
+ * Whether a token is spelled as it was issued (RFC 7515): decoders pass over blanks, padding and the spare bits of the last
+ * character, and one signature would stand for any number of tokens.
+ */
+function isPlain(token: string): boolean {
+  const signature = /^[\w-]+\.[\w-]+\.([\w-]+)$/.exec(token)?.[1];
+  return signature !== undefined && Buffer.from(signature, 'base64url').toString('base64url') === signature;
 }
 
 /** jose looks at the expiry after the signature and every other claim, so this is all that was wrong. */

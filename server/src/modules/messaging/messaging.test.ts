@@ -13,7 +13,8 @@ test('a direct message is one row of the log, to its receiver and its sender', a
   const { messaging, log, clock, online } = house;
   const [ada, bob] = await three(house);
   const content = 'é 🚀 "q" \'s\' \\ {a,b} NULL\n$1';
-  const first = await messaging.send(ada, hi(bob, { content, type: 'FILE', metadata: { size: 1, name: content } }));
+  const metadata = { size: 1, name: content, 'a\nb\u2028': { 'c\rd': '\u0000' } };
+  const first = await messaging.send(ada, hi(bob, { content, type: 'FILE', metadata }));
   assert.deepEqual(first, {
     seq: 1,
     id: first.id,
@@ -28,7 +29,7 @@ test('a direct message is one row of the log, to its receiver and its sender', a
     status: 'SENT',
     parentId: null,
     reactions: [],
-    metadata: { size: 1, name: content },
+    metadata,
     clientId: null,
     createdAt: clock.now(),
     updatedAt: clock.now(),

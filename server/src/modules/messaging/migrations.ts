@@ -28,7 +28,7 @@ export const messagingMigrations = (engine: Engine): Migrations => {
       },
     },
     '2026-11-20-41-messages-append': {
-      // The functions of PostgreSQL are made once, as they are now, by the migration that changed them last.
+      // Functions of PostgreSQL are made once, as they are now, by the migration that changed them last.
       async up() {},
     },
     '2026-11-20-52-message-changes': {

@@ -31,7 +31,9 @@ export const messageDraft = Type.Object(
     receiverId: Type.Optional(Type.Union([id, nothing])),
     groupId: Type.Optional(Type.Union([id, nothing])),
     parentId: Type.Optional(Type.Union([id, nothing])),
-    metadata: Type.Optional(Type.Union([Type.Record(Type.String(), Type.Unknown()), nothing])),
+    metadata: Type.Optional(
+      Type.Union([Type.Unsafe<Record<string, unknown>>(Type.Object({}, { additionalProperties: true })), nothing]),
+    ),
     clientId: Type.Optional(Type.Union([clientKey, nothing])),
   },
   { examples: [{ receiverId: '01a1f882-7bfe-71a4-985d-bffc948debe8', content: 'Hello, Omar' }] },

@@ -21,6 +21,7 @@ type Answer = {
 };
 
 const refusals: Readonly<Record<string, ErrorValue>> = {
+  no_sender: commonErrors.UNAUTHENTICATED,
   no_receiver: messagingErrors.RECEIVER_NOT_FOUND,
   no_group: messagingErrors.GROUP_NOT_FOUND,
   not_member: messagingErrors.NOT_A_MEMBER,
@@ -40,9 +41,10 @@ const rememberedPairs = 100_000;
  */
 export class PostgresMessageStore implements MessageStore {
   readonly #line: Line;
-  readonly #open = new Set<string>();
-  /** As they were when places had changed so often; a set that comes when they have changed again is judged anew. */
+  readonly #openPairs = new Set<string>();
+  /** Valid only under the count `#placesAt`; the database compares it under the head's lock. */
   readonly #lastPlaces = new LastPlaces();
+  /** `log_state.places`, by the last answer. */
   #placesAt: number | null = null;
   readonly raise: MessageStore['raise'];
   readonly #submit: (draft: Draft) => Promise<Verdict | 'again'>;
@@ -73,20 +75,20 @@ export class PostgresMessageStore implements MessageStore {
   }
 
   async #apply(drafts: readonly Draft[]): Promise<Applied<Verdict | 'again'>> {
-    const { firsts, firstOf } = withoutTwins(drafts);
-    const places = this.#placesOf(firsts);
-    const [set, ...answers] = await this.#append(firsts, places);
-    const first = set?.seq ?? null;
-    if (first === null) throw new Error('The database did not say which numbers it gave');
+    const { unique, uniqueOf } = withoutTwins(drafts);
+    const places = this.#placesOf(unique);
+    const [set, ...answers] = await this.#append(unique, places);
+    const firstSeq = set?.seq ?? null;
+    if (firstSeq === null) throw new Error('The database did not say which numbers it gave');
     this.#see(set?.known ?? null);
     const rows: Row[] = [];
     const verdicts =
       answers.length === 0 && places !== undefined
-        ? places.map((place, i) => sentTo(firsts[i] as Draft, place, first + i, rows))
-        : this.#judged(firsts, answers, rows);
+        ? places.map((place, i) => sentTo(unique[i] as Draft, place, firstSeq + i, rows))
+        : this.#judged(unique, answers, rows);
     const verdictAt = (draft: Draft, index: number): Verdict | 'again' => {
-      const place = firstOf[index] ?? -1;
-      return verdictFor({ first: firsts[place] === draft, verdict: verdicts[place] });
+      const at = uniqueOf[index] ?? -1;
+      return verdictFor({ isFirst: unique[at] === draft, verdict: verdicts[at] });
     };
     return { commits: [rows], verdicts: drafts.map(verdictAt) };
   }
@@ -116,7 +118,7 @@ export class PostgresMessageStore implements MessageStore {
       const verdict = verdictOf(draft, answer, rows);
       verdicts[answer.i - 1] = verdict;
       if (draft === undefined || verdict.outcome !== 'sent') continue;
-      this.#remember(draft);
+      this.#rememberOpen(draft);
       const { conversation, receiver } = verdict.message;
       this.#lastPlaces.note(draft.sender, draft.target.id, { conversation, receiver, group: answer.group_no });
     }
@@ -124,10 +126,10 @@ export class PostgresMessageStore implements MessageStore {
   }
 
   async #append(drafts: readonly Draft[], places: readonly Place[] | undefined): Promise<Answer[]> {
-    const opened = places === undefined ? drafts.filter((draft) => !this.#open.has(pairOf(draft))) : [];
+    const toOpen = places === undefined ? drafts.filter((draft) => !this.#openPairs.has(pairOf(draft))) : [];
     // No await in between: nothing may get on the line before the messages that the conversations are opened for.
     const opening =
-      opened.length > 0 ? this.#line.query(calling('messages_open', arraysOf(openFields, opened))) : undefined;
+      toOpen.length > 0 ? this.#line.query(calling('messages_open', arraysOf(openFields, toOpen))) : undefined;
     const counted = places === undefined ? null : this.#placesAt;
     const appending = this.#line.query<Answer>(
       calling('messages_append', [...arraysOf(draftFields, drafts, places), counted]),
@@ -137,32 +139,32 @@ export class PostgresMessageStore implements MessageStore {
     return appending;
   }
 
-  #remember(draft: Draft): void {
-    if (this.#open.size >= rememberedPairs) this.#open.clear();
-    this.#open.add(pairOf(draft));
+  #rememberOpen(draft: Draft): void {
+    if (this.#openPairs.size >= rememberedPairs) this.#openPairs.clear();
+    this.#openPairs.add(pairOf(draft));
   }
 }
 
 const pairOf = ({ sender, target }: Draft): string => `${sender} ${target.id}`;
 
-/** Two drafts with one key in one set: only the first goes to the database. `firstOf`: each draft's place among those. */
-function withoutTwins(drafts: readonly Draft[]): { firsts: Draft[]; firstOf: number[] } {
-  const firsts: Draft[] = [];
+/** Two drafts with one key in one set: only the first goes to the database. `uniqueOf`: each draft's place among those. */
+function withoutTwins(drafts: readonly Draft[]): { unique: Draft[]; uniqueOf: number[] } {
+  const unique: Draft[] = [];
   const byKey = new Map<string, number>();
-  const firstOf = drafts.map((draft) => {
+  const uniqueOf = drafts.map((draft) => {
     const key = draft.clientId === null ? draft.id : `${draft.sender} ${draft.clientId}`;
     const known = byKey.get(key);
     if (known !== undefined) return known;
-    byKey.set(key, firsts.length);
-    return firsts.push(draft) - 1;
+    byKey.set(key, unique.length);
+    return unique.push(draft) - 1;
   });
-  return { firsts, firstOf };
+  return { unique, uniqueOf };
 }
 
 /** A twin of a draft that was sent has a known key; a refusal is nobody's but the draft's own, so its twin is tried by itself. */
-function verdictFor({ first, verdict }: { first: boolean; verdict: Verdict | undefined }): Verdict | 'again' {
+function verdictFor({ isFirst, verdict }: { isFirst: boolean; verdict: Verdict | undefined }): Verdict | 'again' {
   if (verdict === undefined) throw new Error('The database answered fewer drafts than it was given');
-  if (first || verdict.outcome === 'known') return verdict;
+  if (isFirst || verdict.outcome === 'known') return verdict;
   return verdict.outcome === 'refused' ? 'again' : { outcome: 'known', seq: verdict.message.seq };
 }
 
@@ -195,7 +197,7 @@ function arraysOf(fields: readonly DraftField[], drafts: readonly Draft[], place
   });
 }
 
-const idOf =
+const targetHex =
   (kind: Draft['target']['kind']) =>
   ({ target }: Draft) =>
     target.kind === kind ? hex(target.id) : null;
@@ -207,8 +209,8 @@ const fieldReaders: Readonly<Record<DraftField, (draft: Draft, place?: Place) =>
   {
     id: ({ id }) => hex(id),
     sender: ({ sender }) => sender,
-    receiver: idOf('direct'),
-    group_id: idOf('group'),
+    receiver: targetHex('direct'),
+    group_id: targetHex('group'),
     parent: ({ parentId }) => (parentId === null ? null : hex(parentId)),
     content: ({ content }) => quoted(content),
     type: ({ type }) => type,

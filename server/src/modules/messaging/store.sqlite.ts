@@ -43,7 +43,7 @@ export class SqliteMessageStore implements MessageStore {
     );
     for (const row of rows.iterate(this.#index.watermark)) this.#index.add(Number(row.conversation), Number(row.seq));
     log.afterCommit(messageEvent, ({ body, seq, topic }) => this.#note(body as Message, seq, topic));
-    log.beforeActs(() => this.#lastPlaces.forget());
+    log.aroundActs(() => this.#lastPlaces.forget());
   }
 
   waiting(conversation: number): readonly number[] {
@@ -126,6 +126,7 @@ export class SqliteMessageStore implements MessageStore {
   #directPlace(draft: Draft): MaybeOpened | ErrorValue {
     const found = this.#statements.findReceiver.get(draft.target.id, draft.sender);
     if (found === undefined) return messagingErrors.RECEIVER_NOT_FOUND;
+    if (found.sender_there === 0) return commonErrors.UNAUTHENTICATED;
     if (found.blocking === 1) return messagingErrors.BLOCKING;
     if (found.blocked === 1) return messagingErrors.BLOCKED;
     return { conversation: numberOrNull(found.conversation), receiver: Number(found.id), group: null };
@@ -163,6 +164,7 @@ function prepare({ writer }: SqliteSql) {
     findKey: writer.prepare('SELECT seq FROM messages WHERE client_id = ? AND sender = ?'),
     findReceiver: writer.prepare(
       `SELECT r.id, c.id AS conversation,
+         EXISTS (SELECT 1 FROM accounts s WHERE s.id = ?2 AND s.deleted_at IS NULL) AS sender_there,
          EXISTS (SELECT 1 FROM blocks b WHERE b.account = ?2 AND b.blocked = r.id) AS blocking,
          EXISTS (SELECT 1 FROM blocks b WHERE b.account = r.id AND b.blocked = ?2) AS blocked
        FROM accounts r

@@ -45,20 +45,26 @@ export class PresenceStore {
       const part = changes.slice(start, start + slice);
       const come = part.filter(({ online }) => online).map(({ account }) => ({ account }));
       const gone = part.filter(({ online }) => !online).map(({ account }) => account);
-      await this.#log.write(async ({ sql }) => {
-        const db = tablesOf(sql);
-        if (come.length > 0) {
-          await db
-            .insertInto('presence')
-            .values(come)
-            .onConflict((conflict) => conflict.doNothing())
-            .execute();
-        }
-        if (gone.length > 0) await db.deleteFrom('presence').where('account', 'in', gone).execute();
-      });
+      await this.#log.write(
+        async ({ sql }) => {
+          const db = tablesOf(sql);
+          if (come.length > 0) {
+            await db
+              .insertInto('presence')
+              .values(come)
+              .onConflict((conflict) => conflict.doNothing())
+              .execute();
+          }
+          if (gone.length > 0) await db.deleteFrom('presence').where('account', 'in', gone).execute();
+        },
+        { bookkeeping: true },
+      );
     }
-    await this.#log.write(async ({ sql }) => {
-      await tablesOf(sql).updateTable('presence_state').set({ alive_at: aliveAt }).where('one', '=', 1).execute();
-    });
+    await this.#log.write(
+      async ({ sql }) => {
+        await tablesOf(sql).updateTable('presence_state').set({ alive_at: aliveAt }).where('one', '=', 1).execute();
+      },
+      { bookkeeping: true },
+    );
   }
 }
