@@ -84,6 +84,7 @@ async function exercise(t: TestContext, server: TestServer): Promise<void> {
   }
   await exerciseChanges(server, ada, bob);
   await exerciseCalls(server, ada, bob);
+  await exerciseMeetings(server, ada, bob);
   const plain = await connected(t, server, { token: ada.accessToken });
   plain.socket.disconnect();
   await server.app.identity.refresh(ada.refreshToken);
@@ -129,6 +130,36 @@ async function exerciseCalls(server: TestServer, ada: SignedIn, bob: SignedIn): 
     for (const path of [`/${id}`, `?before=${id}`, `?after=${id}`])
       assert.equal((await call('GET', bob, path)).status, 200);
   }
+}
+
+/** A meeting from the plan to the end, one that is cancelled, and the reads of both. */
+async function exerciseMeetings(server: TestServer, ada: SignedIn, bob: SignedIn): Promise<void> {
+  const [carol] = await server.people(1);
+  assert.ok(carol);
+  const call = async (who: SignedIn, method: string, path: string, body?: unknown) => {
+    const answer = await server.call(method, `/api/v1/meetings${path}`, { token: who.accessToken, body });
+    assert.equal(answer.status, 200, `${method} ${path}: ${answer.text}`);
+    return String(field(answer.body['data'], 'meeting_id'));
+  };
+  const draft = {
+    title: 'a',
+    invited: [bob.principal.id],
+    scheduled_at: '2030-01-01T09:00:00Z',
+    client_id: 'key-00001',
+  };
+  const id = await call(ada, 'POST', '', draft);
+  const cancelled = await call(ada, 'POST', '', { title: 'b' });
+  await call(ada, 'PATCH', `/${id}`, { title: 'c', invited: [carol.principal.id] });
+  await call(ada, 'PATCH', `/${id}`, { invited: [bob.principal.id] });
+  for (const path of ['', `/${id}`, `/${id}/status`, '?status=scheduled&role=mine&to=2031-01-01T00:00:00Z'])
+    await call(ada, 'GET', path);
+  await call(ada, 'POST', `/${cancelled}/join`, {});
+  await call(ada, 'DELETE', `/${cancelled}`);
+  await call(ada, 'POST', `/${id}/start`);
+  for (const who of [ada, bob]) await call(who, 'POST', `/${id}/join`, {});
+  await call(bob, 'POST', `/${id}/leave`);
+  await call(ada, 'POST', `/${id}/end`);
+  await server.app.identity.deleteAccount(carol.principal, carol.principal.id);
 }
 
 const isHot = (text: string): boolean => /^\s*(select|insert|update|delete|with)\b/i.test(text);

@@ -1,9 +1,10 @@
 import type { TestContext } from 'node:test';
 import { io } from 'socket.io-client';
+import { meetingSocket } from '../support/meeting-socket.ts';
 import type { Ask, Row } from './table.ts';
 import { type Actor, actors, type World } from './world.ts';
 
-/** The documented codes of the social door, as the statuses that they have over REST. */
+/** The documented codes of the doors, as the statuses that they have over REST. */
 const statuses: Readonly<Record<string, number>> = {
   VALIDATION_ERROR: 400,
   UNAUTHORIZED: 401,
@@ -11,11 +12,17 @@ const statuses: Readonly<Record<string, number>> = {
   NOT_FOUND: 404,
   CONFLICT: 409,
   RATE_LIMIT_EXCEEDED: 429,
+  INSUFFICIENT_PERMISSION: 403,
+  MEETING_NOT_FOUND: 404,
+  MEETING_NOT_ACTIVE: 400,
+  PARTICIPANT_NOT_FOUND: 404,
   SERVICE_UNAVAILABLE: 503,
   INTERNAL_ERROR: 500,
 };
 
 const isRoute = (name: string): boolean => /^[A-Z]+ \//.test(name);
+/** A message on the socket of a meeting, whose id is the parameter `id`. */
+const isMessage = (name: string): boolean => name.startsWith('ws:');
 
 /** Asks for a row as each actor, and returns the answers in the form of the table. */
 export async function answersTo(t: Pick<TestContext, 'after'>, world: World, row: Row): Promise<string> {
@@ -25,7 +32,7 @@ export async function answersTo(t: Pick<TestContext, 'after'>, world: World, row
     const token = ask.as?.token ?? (actor === 'nobody' ? undefined : world.people[actor].token);
     const status = isRoute(row.name)
       ? await overRest(world, row.name, { ...ask, token })
-      : await overSocket(t, world, row.name, { ...ask, token });
+      : await (isMessage(row.name) ? overMeeting : overSocket)(t, world, row.name, { ...ask, token });
     const done = status >= 200 && status < 300;
     if (done) world.spend();
     answers.push(done ? 'yes' : String(status));
@@ -70,6 +77,30 @@ async function overSocket(
     return reply.success ? 200 : (statuses[reply.code ?? ''] ?? 500);
   } finally {
     socket.disconnect();
+  }
+}
+
+/** Who may not be there is refused before the upgrade; what is not refused is done when the ping behind it is answered. */
+async function overMeeting(
+  t: Pick<TestContext, 'after'>,
+  world: World,
+  name: string,
+  { params = {}, body, token }: Asked,
+): Promise<number> {
+  const client = meetingSocket(t, world, params['id'] ?? '', token === undefined ? {} : { token });
+  try {
+    const refused = await new Promise<number | undefined>((resolve) => {
+      client.socket.once('open', () => resolve(undefined));
+      client.socket.once('unexpected-response', (_request, response) => resolve(response.statusCode ?? 500));
+    });
+    if (refused !== undefined) return refused;
+    await client.until('connected');
+    client.say(name.slice('ws:'.length), body ?? {});
+    await client.settled();
+    const [error] = client.frames('error');
+    return error === undefined ? 200 : (statuses[String(error.data['code'])] ?? 500);
+  } finally {
+    client.socket.terminate();
   }
 }
 

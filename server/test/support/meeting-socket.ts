@@ -64,7 +64,9 @@ export function meetingSocket(
   });
   socket.on('error', () => {});
   t.after(() => socket.terminate());
-  const closed = once(socket, 'close').then(([code, reason]) => ({ code: Number(code), reason: String(reason) }));
+  const closed: MeetingSocket['closed'] = new Promise((resolve) =>
+    socket.once('close', (code, reason) => resolve({ code, reason: String(reason) })),
+  );
   const frames: MeetingSocket['frames'] = (...types) =>
     (types.length === 0 ? ear.all : ear.of(...types)).map(({ data }) => data as Frame);
   const say: MeetingSocket['say'] = (type, data = {}, given = {}) =>

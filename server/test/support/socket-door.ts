@@ -43,7 +43,11 @@ export type Sockets = {
   write(...rows: readonly NewRow[]): Promise<void>;
   server: Server;
   upgrades: Upgrades;
+  /** What a further endpoint is made of. */
+  parts: { hub: Hub; gate: SocketGate; bounds: SocketBounds; waiting: Waiting; door: SocketDoor };
   closeWebSockets(): void;
+  /** Before the server closes, which waits for its connections. */
+  whenClosing(close: () => void): void;
 };
 
 /**
@@ -107,8 +111,10 @@ export async function openSockets(t: TestContext, options: Options = {}): Promis
     failures,
     server,
     upgrades,
+    parts: { hub, gate, bounds: common.bounds, waiting, door },
     write: (...rows) => log.write(async ({ append }) => rows.forEach(append)),
     closeWebSockets: () => webSockets.close(),
+    whenClosing: (close) => void closing.unshift(close),
   };
 }
 

@@ -45,6 +45,8 @@ test('threat W-1: a token in an address is in no log line, no metric and no file
   const { accessToken, refreshToken } = made.body['data'] as Record<string, string>;
   assert.ok(accessToken && refreshToken);
   const wrong = 'canary5.canary5.canary5';
+  const planned = await call('POST', '/api/v1/meetings', { token: accessToken, body: { title: 'Weekly' } });
+  const meeting = (planned.body['data'] as Record<string, string>)['meeting_id'];
   for (const token of [accessToken, wrong]) {
     const query = `token=${token}&access_token=${token}&refreshToken=${refreshToken}`;
     for (const path of ['/health', '/api/v1/auth/me', '/nowhere', '/docs/readme', '/%zz']) {
@@ -55,7 +57,10 @@ test('threat W-1: a token in an address is in no log line, no metric and no file
     const polling = stockClient(t, { url }, { auth: {}, query: { token }, transports: ['polling'] });
     const first = token === wrong ? 'error' : 'connected';
     for (const { ear } of [plain, stock, polling]) await ear.until(first);
-    await upgraded(t, `${asWebSocket(url)}/nowhere?${query}`);
+    for (const path of ['/nowhere', '/ws/meetings/01KFMQ8XH6J5V3B0R2ZD9T7WNC', `/ws/meetings/${token}`]) {
+      await upgraded(t, `${asWebSocket(url)}${path}?${query}`);
+    }
+    await upgraded(t, `${asWebSocket(url)}/ws/meetings/${meeting}?token=${token}`);
     await fetch(`${url}/socket.io/?EIO=9&transport=${token}&token=${token}`);
     await plain.socket.send(`not JSON ${token}`);
   }

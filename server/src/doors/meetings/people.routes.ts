@@ -42,7 +42,7 @@ const ownRoutes =
         schema: {
           summary: 'Join a meeting, or wait for a host to let you in',
           params: byId,
-          body: Type.Union([joinDraft, Type.Null()]),
+          body: Type.Union([joinDraft, Type.Null()], { examples: [{ device_type: 'desktop', join_muted: true }] }),
           response: { 200: answerSchema(joinedSchema), 202: waitingSchema },
         },
       },

@@ -11,9 +11,9 @@ import { anyIdBytes } from '../../kernel/ulid.ts';
 import type { Identity } from '../../modules/identity/index.ts';
 import { meetingErrors, type Standings } from '../../modules/meetings/index.ts';
 import { meetingCloses } from './closes.ts';
-import { codeOf, meetingsEnvelope } from './envelope.ts';
+import { codeOf, meetingsEnvelope, messageOf } from './envelope.ts';
 import { frameCodec, meetingOf } from './frames.ts';
-import { meetingWords } from './meetings.words.ts';
+import { eventOutside, meetingWords } from './meetings.words.ts';
 import { MessageRate } from './message-rate.ts';
 import {
   type MeetingEventHandler,
@@ -103,19 +103,22 @@ export class MeetingSockets implements Places {
   }
 
   /**
-   * The row with which a meeting ends, before its readers have it: it closes their connections behind it. Whoever does
-   * not read it, because they wait or have not come in yet, is closed here.
+   * The row with which a meeting begins or is over, before its readers have it. Whoever is connected and does not read it,
+   * because they wait or have not come in, hears of it all the same. An end closes all connections behind it.
    */
-  end({ topic, seq, body }: Row): void {
+  note(row: Row): void {
+    const { topic, seq, body } = row;
     const place = this.#places.get(meetingOf(body) ?? '');
-    if (place === undefined) return;
-    place.isOver = true;
-    for (const conversing of place.here) {
-      const { feed } = conversing.connection;
+    const event = eventOutside(row);
+    if (place === undefined || event === undefined) return;
+    const isEnd = event.last !== undefined;
+    if (isEnd) place.isOver = true;
+    for (const { connection } of [...place.here]) {
+      const { feed } = connection;
       if (feed.topicsAt(seq).includes(topic)) continue;
-      if (feed.live) closeAsOver(conversing);
+      if (feed.live) feed.outlet.send(event);
       // What it reads may not be known yet: it comes back, and hears it.
-      else feed.cut('The meeting has ended');
+      else if (isEnd) feed.cut('The meeting is over');
     }
   }
 
@@ -173,7 +176,7 @@ export class MeetingSockets implements Places {
   #errorOf(error: unknown): WireError {
     this.#note(error);
     const failure = failureOf(error);
-    return { message: failure.message, code: codeOf(failure) };
+    return { message: messageOf(failure), code: codeOf(failure) };
   }
 
   #note(error: unknown): void {

@@ -224,3 +224,14 @@ test('a LiveKit server that fails is asked again, also after a restart, and not 
   await eventually(async () => ((await dueTimes(server, departure)).length === 0 ? true : undefined));
   assert.equal(room.asked.length, 2);
 });
+
+test('who is sent back to the waiting room is removed from the LiveKit room', async (t) => {
+  const room = await startLiveKit(t);
+  const house = await openMeetings(t, room.settings);
+  const { ada, bob, get } = house;
+  const id = await gathered(house);
+  const back = { participant_user_id: bob.principal.id, is_in_waiting_room: true };
+  await get(ada, 'PUT', `/${id}/participants/status`, back);
+  const { method, body } = await eventually(() => room.asked[0]);
+  assert.deepEqual([method, body['identity']], ['RemoveParticipant', idOf(bob)]);
+});

@@ -10,7 +10,9 @@ const text = Type.String();
 const maybe = Type.Optional(Type.Union([Type.String({ maxLength: 256 }), Type.Null()]));
 
 /** `user_id` may only name the caller, and the name is the account's, whatever `user_name` says. */
-const tokenDraft = Type.Union([Type.Object({ user_id: maybe, user_name: maybe }), Type.Null()]);
+const tokenDraft = Type.Union([Type.Object({ user_id: maybe, user_name: maybe }), Type.Null()], {
+  examples: [{}],
+});
 const entry = Type.Object(
   { token: text, meeting_id: text, user_id: text, user_name: text, is_host: Type.Boolean(), livekit_url: text },
   { additionalProperties: false },

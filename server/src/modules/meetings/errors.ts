@@ -36,5 +36,4 @@ export const meetingErrors = errorTable({
   NO_SUCH_ZONE: { kind: 'invalid', message: 'time_zone must be the name of a time zone such as Europe/Berlin' },
   NO_SUCH_MOMENT: { kind: 'invalid', message: 'There is no such time: write it as in 2026-12-01T09:00:00Z' },
   NOT_IN_CALENDAR: { kind: 'not_found', message: 'The meeting has no time, and so no place in a calendar' },
-  TOO_MANY_PEOPLE: { kind: 'invalid', message: 'A meeting invites at most 500 people' },
 });

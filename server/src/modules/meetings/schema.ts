@@ -2,7 +2,7 @@ import { type Static, Type } from 'typebox';
 import { clientKey } from '../../infra/log/keys.ts';
 
 /** People that a meeting invites, and the most that any policy lets in. */
-export const mostInvited = 500;
+const mostInvited = 500;
 export const mostParticipants = 1_000;
 
 export const meetingStatuses = ['scheduled', 'in_progress', 'ended', 'cancelled'] as const;
@@ -122,7 +122,9 @@ export const meetingDraft = Type.Object(
 );
 export type MeetingDraft = Static<typeof meetingDraft>;
 
-export const meetingChange = Type.Partial(Type.Omit(meetingDraft, ['policy', 'client_id']));
+export const meetingChange = Type.Partial(Type.Omit(meetingDraft, ['policy', 'client_id']), {
+  examples: [{ title: 'Weekly, with the new people', duration_minutes: 45 }],
+});
 export type MeetingChange = Static<typeof meetingChange>;
 
 export const joinDraft = Type.Object({
