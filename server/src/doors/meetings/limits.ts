@@ -18,7 +18,7 @@ export type MeetingsLimitSettings = Readonly<{
 }>;
 
 /** The document's categories: each request counts in one, by account. */
-export type Category = 'management' | 'people' | 'chat' | 'status';
+type Category = 'management' | 'people' | 'chat' | 'status';
 
 export interface MeetingsLimits {
   /** Requests of a category by one account, with the documented headers; after the guard. */

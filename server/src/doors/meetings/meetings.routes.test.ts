@@ -126,7 +126,7 @@ test('a meeting is made, read, changed and cancelled', async (t) => {
 });
 
 test('what is no meeting is refused, in the documented form and without a trace', async (t) => {
-  const { ada, bob, ask, get, server } = await openMeetings(t);
+  const { ada, bob, ask, get, schedule, server } = await openMeetings(t);
   await server.app.identity.block(bob.principal, ada.principal.id);
   const refused: [body: unknown, answer: unknown[]][] = [
     [undefined, invalid],
@@ -140,6 +140,8 @@ test('what is no meeting is refused, in the documented form and without a trace'
     [{ title: 'x', scheduled_at: 'tomorrow' }, invalid],
     [{ title: 'x', scheduled_at: '2026-12-01' }, invalid],
     [{ title: 'x', scheduled_at: '2026-12-31T23:59:60Z' }, invalid],
+    [{ title: 'x', scheduled_at: '9999-12-31T23:59:59-23:59' }, invalid],
+    [{ title: 'x', scheduled_at: '0000-01-01T00:00:00Z' }, invalid],
     [{ title: 'x', time_zone: 'Mars/Olympus' }, invalid],
     [{ title: 'x', time_zone: '\u0000' }, invalid],
     [{ title: 'x', duration_minutes: 0 }, invalid],
@@ -149,6 +151,7 @@ test('what is no meeting is refused, in the documented form and without a trace'
     [{ title: 'x', client_id: 'short' }, invalid],
     [{ title: 'x', policy: { require_password: true } }, invalid],
     [{ title: 'x', policy: { chat_permissions: 'some' } }, invalid],
+    [{ title: 'x', policy: { blocked_users: ['nul\u0000@example.org'] } }, invalid],
     [{ title: 'x', invited: [nobody] }, [404, 'NOT_FOUND']],
     [{ title: 'x', invited: ['nonsense'] }, [404, 'NOT_FOUND']],
     [{ title: 'x', invited: [ulidOf(nobody)] }, [404, 'NOT_FOUND']],
@@ -158,6 +161,9 @@ test('what is no meeting is refused, in the documented form and without a trace'
     assert.deepEqual(await refusal(ask(ada, 'POST', '', body)), answer, JSON.stringify(body)?.slice(0, 100));
   }
   assert.deepEqual((await get(ada, 'GET', ''))['meetings'], []);
+  const id = await schedule(ada);
+  const strange = { connection_id: 'nul\u0000', browser_info: '\u0000' };
+  assert.deepEqual(await refusal(ask(ada, 'POST', `/${id}/join`, strange)), invalid);
   const { body } = await ask(ada, 'POST', '', { title: 'x', invited: [nobody] });
   assert.deepEqual(body['details'], { field: 'invited', value: nobody });
 });

@@ -159,20 +159,22 @@ test('a window within the limit forgives those before it, and so does a long sil
   };
   const rate = new MessageRate({ take: () => now, seconds: 60, onFlood });
   const window = (resetAt: number, ...allowed: boolean[]) =>
-    allowed.map((one) => {
-      now = { ...now, resetAt, allowed: one };
-      return rate.take();
-    });
-  assert.deepEqual(window(60, true, false, false), ['within', 'refused', 'ignored']);
-  assert.deepEqual(window(120, true, false), ['within', 'refused']);
-  assert.deepEqual(window(180, true), ['within']);
-  window(240, true, false);
-  window(300, true, false);
-  window(600, true, false);
-  window(660, true, false);
+    Promise.all(
+      allowed.map((one) => {
+        now = { ...now, resetAt, allowed: one };
+        return rate.take();
+      }),
+    );
+  assert.deepEqual(await window(60, true, false, false), ['within', 'refused', 'ignored']);
+  assert.deepEqual(await window(120, true, false), ['within', 'refused']);
+  assert.deepEqual(await window(180, true), ['within']);
+  await window(240, true, false);
+  await window(300, true, false);
+  await window(600, true, false);
+  await window(660, true, false);
   await new Promise((resolve) => setImmediate(resolve));
   assert.equal(floods, 0);
-  window(720, true, false, false);
+  await window(720, true, false, false);
   await new Promise((resolve) => setImmediate(resolve));
   assert.equal(floods, 1);
 });

@@ -2,7 +2,7 @@ import type { WireEvent } from '../delivery/wire-event.ts';
 import type { Arrived } from './dispatch.ts';
 
 /** What a client has sent. `answer` writes the acknowledgement, where it asked for one. */
-export type Frame = Arrived & { answer: ((reply: object) => string) | undefined };
+type Frame = Arrived & { answer: ((reply: object) => string) | undefined };
 
 /** The frame or frames of one event; an offset belongs to the last. */
 export type WriteEvent = (event: WireEvent) => string | readonly string[];

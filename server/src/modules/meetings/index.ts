@@ -10,7 +10,7 @@ export { LiveKitDepartures } from './livekit-departures.ts';
 export { LiveKitTokens } from './livekit-tokens.ts';
 export { Meetings } from './meetings.ts';
 export { meetingMigrations } from './migrations.ts';
-export { MeetingReactions, type ReactionDraft, reactionDraft } from './reactions.ts';
+export { MeetingReactions, reactionDraft } from './reactions.ts';
 export * from './schema.ts';
 export { type Standing, Standings } from './standing.ts';
 export type { OwnStatus } from './status.ts';

@@ -27,10 +27,13 @@ export function planOf(draft: MeetingChange): Plan {
   };
 }
 
+/** Before this year, in which every door and calendar can still write a time with four digits. */
+const lastYear = Date.UTC(9_999, 0);
+
 /** A leap second has the form of a time and is none here. Refuses NO_SUCH_MOMENT. */
 export function momentOf(text: string, field: string): number {
   const at = Date.parse(text);
-  if (Number.isNaN(at)) throw new Refusal(meetingErrors.NO_SUCH_MOMENT, { details: { field } });
+  if (!(at >= 0 && at < lastYear)) throw new Refusal(meetingErrors.NO_SUCH_MOMENT, { details: { field } });
   return at;
 }
 

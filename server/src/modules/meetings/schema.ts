@@ -25,6 +25,8 @@ const permission = Type.Optional(Type.Unsafe<Permission>(Type.Union(permissions.
 const nothing = Type.Null();
 const orNothing = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
   Type.Optional(Type.Union([schema, nothing]));
+// The character NUL is refused: PostgreSQL cannot keep it.
+const plain = { pattern: '^[^\\u0000]*$', 'x-fault': 'must not contain the character NUL' };
 /** In either spelling. */
 const id = Type.String({ minLength: 1, maxLength: 64 });
 const domain = Type.String({
@@ -44,7 +46,9 @@ export const policyChange = Type.Object(
     max_participants: orNothing(Type.Integer({ minimum: 1, maximum: mostParticipants })),
     allowed_domains: Type.Optional(Type.Array(domain, { maxItems: 100 })),
     /** Accounts by id, or by email. */
-    blocked_users: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 320 }), { maxItems: 500 })),
+    blocked_users: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 320, ...plain }), { maxItems: 500 }),
+    ),
     recording_permissions: permission,
     screen_share_permissions: permission,
     chat_permissions: permission,
@@ -95,11 +99,6 @@ const title = Type.String({
   pattern: '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$',
   'x-fault': 'must say something, and must not contain the character NUL',
 });
-const description = Type.String({
-  maxLength: 5_000,
-  pattern: '^[^\\u0000]*$',
-  'x-fault': 'must not contain the character NUL',
-});
 const moment = Type.String({
   format: 'date-time',
   'x-fault': 'is not a time such as 2026-12-01T09:00:00Z',
@@ -110,7 +109,7 @@ const zone = Type.String({ minLength: 1, maxLength: 64 });
 export const meetingDraft = Type.Object(
   {
     title,
-    description: orNothing(description),
+    description: orNothing(Type.String({ maxLength: 5_000, ...plain })),
     scheduled_at: orNothing(moment),
     time_zone: orNothing(zone),
     duration_minutes: orNothing(Type.Integer({ minimum: 1, maximum: 1_440 })),
@@ -128,10 +127,10 @@ export const meetingChange = Type.Partial(Type.Omit(meetingDraft, ['policy', 'cl
 export type MeetingChange = Static<typeof meetingChange>;
 
 export const joinDraft = Type.Object({
-  connection_id: orNothing(Type.String({ minLength: 1, maxLength: 128 })),
+  connection_id: orNothing(Type.String({ minLength: 1, maxLength: 128, ...plain })),
   device_type: orNothing(Type.String({ minLength: 1, maxLength: 32 })),
   /** Shown to the others in the meeting, and not kept. */
-  browser_info: orNothing(Type.String({ minLength: 1, maxLength: 256 })),
+  browser_info: orNothing(Type.String({ minLength: 1, maxLength: 256, ...plain })),
   join_muted: orNothing(Type.Boolean()),
   join_without_video: orNothing(Type.Boolean()),
   password: orNothing(password),
@@ -224,8 +223,6 @@ export type Participant = Readonly<{
 export const chatTypes = ['text', 'file', 'image'] as const;
 export type ChatType = (typeof chatTypes)[number];
 const chatType = Type.Unsafe<ChatType>(Type.Union(chatTypes.map((value) => Type.Literal(value))));
-// The character NUL is refused: PostgreSQL cannot keep it.
-const plain = { pattern: '^[^\\u0000]*$', 'x-fault': 'must not contain the character NUL' };
 
 /** What somebody says to all, or to `recipient_id` alone. It is kept as it is: whoever shows it makes it safe to show. */
 export const chatDraft = Type.Object(
