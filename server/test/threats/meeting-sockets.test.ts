@@ -63,6 +63,7 @@ test('threat C-1: a private message is heard by two people, also by who comes ba
   assert.ok(adas && bobs && carols && dans);
   const start = dans.frames('connected')[0]?.offset ?? '';
   bobs.say('chat', { content: 'between us', recipient_id: idOf(carol) });
+  await bobs.until(({ data }) => data['content'] === 'between us');
   adas.say('chat', { content: 'to all' });
   for (const client of clients) await client.until(({ data }) => data['content'] === 'to all');
   const heard = async (client: MeetingSocket): Promise<unknown[]> => {
